@@ -1,0 +1,25 @@
+package aria.s3batch.daemon.api;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+
+/**
+ * A batch as {@code status} shows it.
+ *
+ * @param state OPEN, COMMITTED, APPLYING, QUARANTINED; APPLIED and ABORTED only in the answer about one
+ *     batch that has ended, never in a list
+ * @param tables {@code db.table} each, partitions one by one
+ * @param pages staged pages
+ * @param blocksDone objects of the batch that are in S3 as it wants them, headers and deletions included
+ * @param blocksTotal objects that the batch writes or deletes; 0 until it is committed
+ * @param reason why it is quarantined or waits, with what to do; null otherwise
+ */
+public record BatchDocument(
+        String batch,
+        String state,
+        List<String> tables,
+        long pages,
+        long blocksDone,
+        long blocksTotal,
+        @Nullable String reason) {}

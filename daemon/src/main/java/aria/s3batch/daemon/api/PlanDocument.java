@@ -1,0 +1,34 @@
+package aria.s3batch.daemon.api;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+
+/**
+ * What commit would do now: the answer of {@code GET /v1/batches/{batch}/plan}.
+ *
+ * @param heads conditions checked at commit, one object each
+ * @param gets blocks that are partly staged and not in the local block cache
+ * @param bytesUp upper bound: compressed tables send less
+ * @param seconds at the rate that this daemon measured in earlier applies; null before the first
+ * @param costUsd requests at the list price of S3 Standard in us-east-1; transfer inside a region is free
+ */
+public record PlanDocument(
+        String batch,
+        List<TablePlan> tables,
+        long pages,
+        long heads,
+        long gets,
+        long puts,
+        long deletes,
+        long bytesDown,
+        long bytesUp,
+        @Nullable Double seconds,
+        double costUsd) {
+
+    /**
+     * @param blocks objects rewritten or new, the header not counted
+     */
+    public record TablePlan(
+            String table, long pages, long blocks, long blocksNew, long blocksDeleted) {}
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package aria.s3batch.diskcache;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package aria.s3batch.format;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package aria.s3batch.ops;
+
+import org.jspecify.annotations.NullMarked;
