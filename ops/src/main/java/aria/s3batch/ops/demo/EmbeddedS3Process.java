@@ -102,6 +102,11 @@ public final class EmbeddedS3Process implements AutoCloseable {
         return await(held, limit, "hold");
     }
 
+    /** Holds nothing that comes from now on; what is held stays so, like a packet lost in the net. */
+    public void pass() throws IOException {
+        command("pass");
+    }
+
     /** Ends the hold; what was held goes on, even if its client is long gone. */
     public void release() throws IOException {
         command("release");
