@@ -109,6 +109,11 @@ public final class DaemonProcess implements AutoCloseable {
         return process.pid();
     }
 
+    /** Whether its socket takes connections now. */
+    public boolean accepts() {
+        return UnixSocket.accepts(home.socket());
+    }
+
     /**
      * One request of the HTTP API, on a connection of its own.
      *

@@ -60,7 +60,7 @@ final class UnixSocket {
         }
     }
 
-    private static boolean accepts(Path socket) {
+    static boolean accepts(Path socket) {
         try (SocketChannel channel = connect(socket)) {
             return channel.isConnected();
         } catch (IOException notYet) {
