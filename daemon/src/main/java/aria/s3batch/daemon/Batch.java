@@ -54,6 +54,9 @@ final class Batch {
     /** Why it is quarantined, or waits. */
     @Nullable String reason;
 
+    /** Committed before the last stop, and neither applied nor quarantined since. */
+    boolean replayed;
+
     /** Staged pages, kept for status when the caches are closed. */
     long pages;
 

@@ -89,6 +89,7 @@ public final class BatchConductor implements Agent {
     private final ApplyRate rate = new ApplyRate();
     private volatile boolean stopping;
     private volatile boolean dead;
+    private volatile int replaying;
     private int applying;
     private @Nullable CompletableFuture<Void> stopped;
 
@@ -101,8 +102,9 @@ public final class BatchConductor implements Agent {
         this.rooms = rooms;
         this.onFatal = onFatal;
         for (BatchRecord record : found.committed()) {
-            adopt(record, Batch.State.COMMITTED);
+            adopt(record, Batch.State.COMMITTED).replayed = true;
         }
+        replaying = found.committed().size();
         for (BatchRecord record : found.quarantined()) {
             adopt(record, Batch.State.QUARANTINED).reason = record.reason();
         }
@@ -535,6 +537,7 @@ public final class BatchConductor implements Agent {
     }
 
     private BatchDocument ended(Batch batch, Batch.State state) {
+        replayed(batch);
         batch.state = state;
         batch.reason = null;
         release(batch);
@@ -595,11 +598,9 @@ public final class BatchConductor implements Agent {
 
     private void onOutcome(Batch batch, BatchRecord record, ApplyOutcome outcome) {
         switch (outcome) {
-            case ApplyOutcome.Applied applied -> {
-                rooms.space().release(batch.spaceBytes());
-                ended(batch, Batch.State.APPLIED);
-            }
+            case ApplyOutcome.Applied applied -> ended(batch, Batch.State.APPLIED);
             case ApplyOutcome.Quarantined quarantined -> {
+                replayed(batch);
                 batch.state = Batch.State.QUARANTINED;
                 batch.reason = quarantined.reason();
                 log.atError()
@@ -620,6 +621,14 @@ public final class BatchConductor implements Agent {
                         .log("batch waits for the object store");
             }
             case ApplyOutcome.Stopped stoppedNow -> batch.state = Batch.State.COMMITTED;
+        }
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written by the conductor's thread alone
+    private void replayed(Batch batch) {
+        if (batch.replayed) {
+            batch.replayed = false;
+            replaying--;
         }
     }
 
@@ -689,6 +698,11 @@ public final class BatchConductor implements Agent {
                     refuseUnlessOpen(batch, "there is nothing to plan");
                     return batch.open;
                 });
+    }
+
+    /** Whether a batch that was committed before the last stop is still to be applied. Any thread. */
+    public boolean isReplaying() {
+        return replaying > 0;
     }
 
     /** Bytes a second that applies put so far; empty before the first. */
