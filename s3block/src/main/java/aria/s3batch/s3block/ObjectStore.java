@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  * <ul>
  *   <li>{@link StoreRefusedException}, {@link BucketMissingException}: nothing was changed, and asking
  *       again cannot help;
- *   <li>{@link StoreUnreachableException}, or any other {@link IOException}: unclear. {@link BatchWriter}
+ *   <li>{@link StoreUnreachableException}, or any other {@link IOException}: unclear. {@link ConditionalWrite}
  *       settles it by reading back.
  * </ul>
  *
