@@ -245,7 +245,7 @@ public final class AwsObjectStore implements ObjectStore {
 
     @Override
     public String toString() {
-        return settings.toString();
+        return "bucket '" + settings.bucket() + "' at " + settings.endpoint();
     }
 
     private PutAnswer send(

@@ -21,7 +21,9 @@ import java.util.function.Consumer;
  *       settles it by reading back.
  * </ul>
  *
- * Conditions are always honoured. Where the endpoint ignores them, the store compares with a HEAD first
+ * {@code toString()} names the bucket, for messages.
+ *
+ * <p>Conditions are always honoured. Where the endpoint ignores them, the store compares with a HEAD first
  * and then writes: that leaves a gap of one round trip, which {@link EndpointFacts} makes visible.
  */
 public interface ObjectStore extends AutoCloseable {
@@ -60,8 +62,9 @@ public interface ObjectStore extends AutoCloseable {
     void list(String prefix, Consumer<ListedObject> visitor) throws IOException;
 
     /**
-     * The folders directly below a prefix that ends with a slash: {@code db/} gives {@code db/t1/}, {@code
-     * db/t2/}. The cost grows with their number, not with that of the objects in them.
+     * The folders that start with a prefix, cut after the next slash: {@code db/} gives {@code db/t1/}, {@code
+     * db/t2#P#p0/}; {@code db/t2#P#} only the latter. The cost grows with their number, not with that of
+     * the objects in them.
      */
     List<String> folders(String prefix) throws IOException;
 

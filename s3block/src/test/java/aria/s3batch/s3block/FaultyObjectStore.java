@@ -235,6 +235,11 @@ public final class FaultyObjectStore implements ObjectStore {
     }
 
     @Override
+    public String toString() {
+        return store.toString();
+    }
+
+    @Override
     public void close() {
         store.close();
     }

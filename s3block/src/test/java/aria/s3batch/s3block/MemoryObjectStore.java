@@ -101,6 +101,11 @@ public final class MemoryObjectStore implements ObjectStore {
     }
 
     @Override
+    public String toString() {
+        return "a bucket in memory";
+    }
+
+    @Override
     public void close() {
         // nothing is held open; the objects stay, as they would in a bucket
     }

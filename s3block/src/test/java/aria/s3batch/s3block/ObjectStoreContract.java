@@ -172,6 +172,7 @@ abstract class ObjectStoreContract {
         putAlways("db/t2#P#p0/aria", "x");
         putAlways("dbx/t3/aria", "x");
         assertThat(store().folders("db/")).containsExactlyInAnyOrder("db/t1/", "db/t2#P#p0/");
+        assertThat(store().folders("db/t2#P#")).containsExactly("db/t2#P#p0/");
         assertThat(store().folders("none/")).isEmpty();
     }
 
