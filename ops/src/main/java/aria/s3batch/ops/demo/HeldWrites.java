@@ -1,0 +1,210 @@
+package aria.s3batch.ops.demo;
+
+import org.gaul.s3proxy.blobstore.BlobStore;
+import org.gaul.s3proxy.blobstore.ForwardingBlobStore;
+import org.gaul.s3proxy.blobstore.S3Exceptions;
+import org.jspecify.annotations.Nullable;
+
+import software.amazon.awssdk.core.ResponseInputStream;
+import software.amazon.awssdk.services.s3.model.DeleteObjectRequest;
+import software.amazon.awssdk.services.s3.model.DeleteObjectResponse;
+import software.amazon.awssdk.services.s3.model.GetObjectRequest;
+import software.amazon.awssdk.services.s3.model.GetObjectResponse;
+import software.amazon.awssdk.services.s3.model.HeadObjectRequest;
+import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.PutObjectResponse;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * An object store that reports every request and can stop the world at a chosen write: the n-th PUT or
+ * DELETE of a table's object is held before or after it takes effect, and every later one before. So
+ * exactly n - 1, or n, writes have landed however many a client sends at once. Objects below {@code
+ * _aria_s3_batch/} are nobody's table and not counted.
+ *
+ * <p>It also makes {@code If-Match} on PUT what it is on Amazon: compared and written in one step.
+ * S3Proxy compares first and writes later, and a request held between the two would overwrite anything.
+ *
+ * <p>Called by the server's request threads; {@link #hold} and {@link #end} by another.
+ */
+final class HeldWrites extends ForwardingBlobStore {
+    /** At which side of its effect the n-th write is held. */
+    enum Side {
+        BEFORE,
+        AFTER
+    }
+
+    private enum Outcome {
+        RELEASED,
+        DROPPED
+    }
+
+    /** One hold, from its command to its end; guarded by the lock. */
+    private static final class Hold {
+        private final Side side;
+        private final long n;
+        private long writes;
+        private @Nullable Outcome outcome;
+
+        Hold(Side side, long n) {
+            this.side = side;
+            this.n = n;
+        }
+    }
+
+    private static final String OWN_PREFIX = "_aria_s3_batch/";
+
+    private final Consumer<String> report;
+    private final Object lock = new Object();
+    private @Nullable Hold hold;
+    private int writesTakingEffect;
+
+    /**
+     * @param report gets {@code GET key} and the like for every request before its answer, and {@code
+     *     held key} once the n-th write is held and those before it have landed
+     */
+    HeldWrites(BlobStore store, Consumer<String> report) {
+        super(store);
+        this.report = report;
+    }
+
+    /** Holds the n-th write from now on, counted from 1. */
+    void hold(Side side, long n) {
+        synchronized (lock) {
+            hold = new Hold(side, n);
+        }
+    }
+
+    /** Ends the hold: writes held before their effect take effect now, or are dropped with a 503. */
+    void end(boolean drop) {
+        synchronized (lock) {
+            if (hold != null) {
+                hold.outcome = drop ? Outcome.DROPPED : Outcome.RELEASED;
+                hold = null;
+                lock.notifyAll();
+            }
+        }
+    }
+
+    @Override
+    public PutObjectResponse putBlob(PutObjectRequest request, InputStream body) {
+        byte[] object = readWhole(body); // a client that is killed while we hold has sent it all
+        return write(
+                "PUT",
+                request.key(),
+                () -> {
+                    synchronized (this) {
+                        if (request.ifMatch() != null) {
+                            requireMatch(request);
+                        }
+                        return super.putBlob(request, new ByteArrayInputStream(object));
+                    }
+                });
+    }
+
+    @Override
+    public DeleteObjectResponse removeBlob(DeleteObjectRequest request) {
+        return write("DELETE", request.key(), () -> super.removeBlob(request));
+    }
+
+    @Override
+    public ResponseInputStream<GetObjectResponse> getBlob(GetObjectRequest request) {
+        report.accept("GET " + request.key());
+        return super.getBlob(request);
+    }
+
+    @Override
+    public HeadObjectResponse blobMetadata(HeadObjectRequest request) {
+        report.accept("HEAD " + request.key());
+        return super.blobMetadata(request);
+    }
+
+    private <T> T write(String verb, String key, Supplier<T> effect) {
+        if (key.startsWith(OWN_PREFIX)) {
+            report.accept(verb + " " + key);
+            return effect.get();
+        }
+        Hold heldAfter = null;
+        synchronized (lock) {
+            if (hold != null) {
+                long behind = ++hold.writes - hold.n;
+                if (behind == 0 && hold.side == Side.AFTER) {
+                    heldAfter = hold;
+                } else if (behind >= 0) {
+                    waitFor(hold, behind == 0 ? key : null);
+                }
+            }
+            writesTakingEffect++;
+        }
+        T answer;
+        try {
+            report.accept(verb + " " + key);
+            answer = effect.get();
+        } finally {
+            synchronized (lock) {
+                writesTakingEffect--;
+                lock.notifyAll();
+            }
+        }
+        if (heldAfter != null) {
+            synchronized (lock) {
+                waitFor(heldAfter, key);
+            }
+        }
+        return answer;
+    }
+
+    /**
+     * Waits for the end of a hold; with the lock.
+     *
+     * @param key set for the n-th write: reported as held once nothing is under way; null for later ones
+     */
+    private void waitFor(Hold current, @Nullable String key) {
+        boolean reported = key == null;
+        while (current.outcome == null) {
+            if (!reported && writesTakingEffect == 0) {
+                report.accept("held " + key);
+                reported = true;
+            }
+            try {
+                lock.wait();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw S3Exceptions.fromStatusCode(503, e);
+            }
+        }
+        if (current.outcome == Outcome.DROPPED) {
+            throw S3Exceptions.fromStatusCode(503);
+        }
+    }
+
+    private void requireMatch(PutObjectRequest request) {
+        HeadObjectResponse found =
+                super.blobMetadata(
+                        HeadObjectRequest.builder()
+                                .bucket(request.bucket())
+                                .key(request.key())
+                                .build());
+        if (found == null || !bare(found.eTag()).equals(bare(request.ifMatch()))) {
+            throw S3Exceptions.fromStatusCode(412);
+        }
+    }
+
+    private static String bare(@Nullable String etag) {
+        return etag == null ? "" : etag.replace("\"", "");
+    }
+
+    private static byte[] readWhole(InputStream body) {
+        try {
+            return body.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

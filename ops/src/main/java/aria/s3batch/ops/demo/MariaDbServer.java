@@ -1,0 +1,248 @@
+package aria.s3batch.ops.demo;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * A real MariaDB with its S3 engine, for the length of a demo or a test: a new data directory, a socket
+ * and no port, the option files of the machine unread. It finds a table of the bucket when it is first
+ * named, if its database exists: see {@link #query}.
+ */
+public final class MariaDbServer implements AutoCloseable {
+    private static final Duration START_LIMIT = Duration.ofSeconds(60);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
+    private static final Duration STATEMENT_LIMIT = Duration.ofSeconds(60);
+    private static final Duration LOOK_EVERY = Duration.ofMillis(50);
+
+    private final Installation installation;
+    private final Process process;
+    private final Path socket;
+    private final Path log;
+
+    private MariaDbServer(Installation installation, Process process, Path socket, Path log) {
+        this.installation = installation;
+        this.process = process;
+        this.socket = socket;
+        this.log = log;
+    }
+
+    /** Where the programs and the S3 engine are. */
+    public record Installation(Path server, Path install, Path client, Path plugins) {
+        private static final List<Path> PROGRAMS =
+                Stream.of("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin")
+                        .map(Path::of)
+                        .toList();
+        private static final List<Path> PLUGINS =
+                Stream.of(
+                                "/usr/lib/mysql/plugin",
+                                "/usr/lib64/mysql/plugin",
+                                "/usr/lib64/mariadb/plugin")
+                        .map(Path::of)
+                        .toList();
+
+        /** What this machine has; empty if any part is missing. */
+        public static Optional<Installation> find() {
+            Optional<Path> server = program("mariadbd");
+            Optional<Path> install = program("mariadb-install-db");
+            Optional<Path> client = program("mariadb");
+            Optional<Path> plugins =
+                    PLUGINS.stream()
+                            .filter(folder -> Files.exists(folder.resolve("ha_s3.so")))
+                            .findFirst();
+            if (server.isEmpty() || install.isEmpty() || client.isEmpty() || plugins.isEmpty()) {
+                return Optional.empty();
+            }
+            return Optional.of(
+                    new Installation(server.get(), install.get(), client.get(), plugins.get()));
+        }
+
+        private static Optional<Path> program(String name) {
+            return PROGRAMS.stream()
+                    .map(folder -> folder.resolve(name))
+                    .filter(Files::isExecutable)
+                    .findFirst();
+        }
+    }
+
+    /**
+     * Starts a server on the bucket; returns when it answers.
+     *
+     * @param directory new or empty, with a path short enough for a socket (107 bytes); the caller
+     *     deletes it after {@link #close}
+     * @throws IOException it did not start; the message shows its log
+     */
+    public static MariaDbServer start(
+            Installation installation, Path directory, EmbeddedS3Process s3) throws IOException {
+        Files.createDirectories(directory);
+        Path dataDirectory = directory.resolve("data");
+        Path socket = directory.resolve("s");
+        Path log = directory.resolve("mariadb.log");
+        runOrThrow(
+                List.of(
+                        installation.install().toString(),
+                        "--no-defaults",
+                        "--auth-root-authentication-method=normal",
+                        "--skip-test-db",
+                        "--datadir=" + dataDirectory,
+                        "--user=" + System.getProperty("user.name")),
+                directory.resolve("install.log"),
+                START_LIMIT);
+        var command = new ArrayList<String>();
+        command.add(installation.server().toString());
+        command.add("--no-defaults");
+        command.add("--user=" + System.getProperty("user.name")); // root is refused unless named
+        command.add("--datadir=" + dataDirectory);
+        command.add("--socket=" + socket);
+        command.add("--pid-file=" + directory.resolve("mariadb.pid"));
+        command.add("--skip-networking");
+        command.add("--skip-grant-tables");
+        command.add("--innodb-buffer-pool-size=5M");
+        command.add("--innodb-log-file-size=4M");
+        command.add("--plugin-dir=" + installation.plugins());
+        command.add("--plugin-maturity=alpha");
+        command.add("--plugin-load-add=ha_s3");
+        command.add("--s3=ON");
+        command.add("--s3-host-name=127.0.0.1");
+        command.add("--s3-port=" + s3.port());
+        command.add("--s3-use-http=ON");
+        command.add("--s3-bucket=" + EmbeddedS3Process.BUCKET);
+        command.add("--s3-access-key=" + EmbeddedS3Process.ACCESS_KEY);
+        command.add("--s3-secret-key=" + EmbeddedS3Process.SECRET_KEY);
+        command.add("--s3-region=" + EmbeddedS3Process.REGION);
+        command.add(
+                "--s3-no-content-type=ON"); // its signature would cover a header it does not send
+        Process process =
+                new ProcessBuilder(command)
+                        .redirectErrorStream(true)
+                        .redirectOutput(log.toFile())
+                        .start();
+        var server = new MariaDbServer(installation, process, socket, log);
+        try {
+            server.awaitSocket();
+        } catch (IOException e) {
+            server.close();
+            throw e;
+        }
+        return server;
+    }
+
+    /**
+     * Runs statements and returns what the client prints: rows by lines, columns by tabs, no names.
+     *
+     * @throws IOException a statement failed or took over a minute; the message says which and why
+     */
+    public String query(String sql) throws IOException {
+        Path output = Files.createTempFile(socket.getParent(), "query", ".out");
+        try {
+            return runOrThrow(
+                            List.of(
+                                    installation.client().toString(),
+                                    "--no-defaults",
+                                    "--socket=" + socket,
+                                    "--batch",
+                                    "--raw",
+                                    "--skip-column-names",
+                                    "--execute=" + sql),
+                            output,
+                            STATEMENT_LIMIT)
+                    .strip();
+        } finally {
+            Files.deleteIfExists(output);
+        }
+    }
+
+    /** The value of {@code CHECKSUM TABLE}. */
+    public String checksum(String table) throws IOException {
+        return lastColumn(query("CHECKSUM TABLE " + table));
+    }
+
+    /** The verdict of {@code CHECK TABLE}: {@code OK}, or what the server says instead. */
+    public String check(String table) throws IOException {
+        return lastColumn(query("CHECK TABLE " + table + " EXTENDED"));
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    /** Stops the server; its files stay until the caller deletes them. */
+    @Override
+    public void close() {
+        process.destroy();
+        try {
+            if (!process.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The server has no way to tell that it is ready, so its socket is tried. */
+    private void awaitSocket() throws IOException {
+        long deadline = System.nanoTime() + START_LIMIT.toNanos();
+        while (!answers()) {
+            if (System.nanoTime() > deadline) {
+                throw new IOException("mariadbd did not start:\n" + Files.readString(log));
+            }
+            try {
+                if (process.waitFor(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
+                    throw new IOException("mariadbd ended at once:\n" + Files.readString(log));
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted while mariadbd started", e);
+            }
+        }
+    }
+
+    private boolean answers() {
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            return channel.connect(UnixDomainSocketAddress.of(socket));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static String lastColumn(String rows) {
+        String lastRow = rows.substring(rows.lastIndexOf('\n') + 1);
+        return lastRow.substring(lastRow.lastIndexOf('\t') + 1);
+    }
+
+    private static String runOrThrow(List<String> command, Path output, Duration limit)
+            throws IOException {
+        Process process =
+                new ProcessBuilder(command)
+                        .redirectErrorStream(true)
+                        .redirectOutput(output.toFile())
+                        .start();
+        try {
+            if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new IOException(
+                        "%s: no end after %d s".formatted(command, limit.toSeconds()));
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted: " + command, e);
+        }
+        String text = Files.readString(output, StandardCharsets.UTF_8);
+        if (process.exitValue() != 0) {
+            throw new IOException("%s: exit %d:%n%s".formatted(command, process.exitValue(), text));
+        }
+        return text;
+    }
+}
