@@ -10,6 +10,7 @@ import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
+import aria.s3batch.recovery.ApplyForecast;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.BaseReader;
 import aria.s3batch.recovery.BatchFolder;
@@ -22,7 +23,6 @@ import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.Partitions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -68,7 +68,6 @@ public final class BatchConductor implements Agent {
     public record Rooms(
             ObjectStore store,
             Disk disk,
-            Path cacheDir,
             CacheSpace space,
             BlockCache blockCache,
             Committer committer,
@@ -690,13 +689,22 @@ public final class BatchConductor implements Agent {
                 });
     }
 
-    /** The tables of an open batch. */
-    public CompletableFuture<List<OpenTable>> tables(BatchId id) {
+    /** What committing an open batch would cost, a table at a time. */
+    public CompletableFuture<Map<TableName, ApplyForecast>> forecast(BatchId id) {
         return submit(
                 () -> {
                     Batch batch = batch(id);
                     refuseUnlessOpen(batch, "there is nothing to plan");
-                    return batch.open;
+                    Map<TableName, ApplyForecast> forecasts = new LinkedHashMap<>();
+                    for (OpenTable table : batch.open) {
+                        try {
+                            ApplyForecast one = ApplyForecast.of(table, table.cache().seal());
+                            forecasts.put(table.base().table(), one);
+                        } finally {
+                            table.cache().unseal();
+                        }
+                    }
+                    return forecasts;
                 });
     }
 

@@ -5,6 +5,7 @@ import aria.s3batch.daemon.api.BatchRoutes;
 import aria.s3batch.daemon.api.PageRoutes;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.diskcache.BlockCache;
+import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.LocalDisk;
@@ -15,7 +16,6 @@ import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.EndpointFacts;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -77,8 +77,8 @@ public final class Daemon implements AutoCloseable {
     }
 
     private void open(DaemonSettings settings, String version) throws IOException {
-        Path cacheDir = settings.cacheDir();
-        CacheDirLock lock = CacheDirLock.take(cacheDir);
+        var cacheDir = new CacheDirectory(settings.cacheDir());
+        CacheDirLock lock = CacheDirLock.take(cacheDir.root());
         rooms.push(lock::close);
         var random = new SecureRandom();
         AwsObjectStore store = AwsObjectStore.connect(settings.store(), random);
@@ -89,7 +89,7 @@ public final class Daemon implements AutoCloseable {
                     .addKeyValue("endpoint", facts)
                     .log("the object store does not honour all conditions; see docs/recovery.md");
         }
-        RocksJournal journal = RocksJournal.open(cacheDir.resolve("journal"));
+        RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
         rooms.push(journal::close);
         Disk disk = new LocalDisk();
         var recovery = new Recovery(journal, disk, cacheDir);
@@ -97,7 +97,7 @@ public final class Daemon implements AutoCloseable {
         var space = new CacheSpace(settings.cacheSizeBytes());
         var blockCache =
                 BlockCache.open(
-                        disk, cacheDir.resolve("block-cache"), settings.blockCacheSizeBytes());
+                        disk, cacheDir.blockCache(), settings.blockCacheSizeBytes());
         int concurrency = settings.applyConcurrency();
         ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         ExecutorService transfers = Executors.newFixedThreadPool(concurrency, threads("transfer"));
@@ -112,7 +112,6 @@ public final class Daemon implements AutoCloseable {
                         new BatchConductor.Rooms(
                                 store,
                                 disk,
-                                cacheDir,
                                 space,
                                 blockCache,
                                 new Committer(store, journal, disk, clock, transfers, concurrency),
@@ -123,6 +122,7 @@ public final class Daemon implements AutoCloseable {
                                         Optional.of(blockCache),
                                         transfers,
                                         concurrency,
+                                        Runtime.getRuntime().maxMemory() * 3 / 8,
                                         pause -> LockSupport.parkNanos(pause.toNanos())),
                                 recovery,
                                 workers,
@@ -156,7 +156,7 @@ public final class Daemon implements AutoCloseable {
                                         ProcessHandle.current().pid(),
                                         startedAt.toString(),
                                         conductor.isReplaying(),
-                                        cacheDir.toString(),
+                                        cacheDir.root().toString(),
                                         space.usedBytes(),
                                         settings.cacheSizeBytes()));
         ApiServer api =

@@ -2,6 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CorruptPageException;
+import aria.s3batch.diskcache.DamagedPageFileException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.PageFile;
 import aria.s3batch.format.AriaHeader;
@@ -22,6 +23,7 @@ import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.PutOutcome;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
+import aria.s3batch.s3block.StoredObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
@@ -32,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,6 +65,8 @@ public final class Applier {
     private final Optional<BlockCache> blockCache;
     private final Executor executor;
     private final int concurrency;
+    private final int memoryKib;
+    private final Semaphore memory;
     private final Pauses pauses;
 
     /** Waits between attempts: a thread's sleep in the daemon, a step of its clock in a simulator. */
@@ -71,7 +76,9 @@ public final class Applier {
 
     /**
      * @param blockCache blocks that the batch has read already; none after a crash
-     * @param concurrency objects in flight; each takes up to three times the block size of heap
+     * @param concurrency objects in flight, over all batches as far as {@code executor} goes
+     * @param memoryBytes heap for blocks in flight, over all batches; a block takes up to four times its
+     *     size, so fewer of the largest are in flight
      */
     public Applier(
             ObjectStore store,
@@ -80,6 +87,7 @@ public final class Applier {
             Optional<BlockCache> blockCache,
             Executor executor,
             int concurrency,
+            long memoryBytes,
             Pauses pauses) {
         this.store = store;
         this.writes = new ConditionalWrite(store);
@@ -88,6 +96,8 @@ public final class Applier {
         this.blockCache = blockCache;
         this.executor = executor;
         this.concurrency = concurrency;
+        this.memoryKib = (int) Math.min(Integer.MAX_VALUE, memoryBytes / 1024);
+        this.memory = new Semaphore(memoryKib, true);
         this.pauses = pauses;
     }
 
@@ -124,6 +134,7 @@ public final class Applier {
         } catch (BaseChangedException
                 | DamagedTableException
                 | CorruptPageException
+                | DamagedPageFileException
                 | MissingPagesException e) {
             String reason = String.valueOf(e.getMessage());
             journal.update(batch.with(BatchRecord.State.QUARANTINED, reason, false));
@@ -206,12 +217,14 @@ public final class Applier {
 
         private PageFile open(BatchFolder folder) throws IOException {
             try {
-                return PageFile.open(
-                        disk,
-                        folder.pageFile(number),
-                        geometry.pageBytes(),
-                        batch.id(),
-                        table.base().table());
+                PageFile file = PageFile.open(disk, folder.pageFile(number));
+                if (file.batch().equals(batch.id()) && file.table().equals(table.base().table())) {
+                    return file;
+                }
+                file.close();
+                throw new MissingPagesException(
+                        "%s holds pages of batch %s, table %s: not those of this batch"
+                                .formatted(file.path(), file.batch(), file.table().display()));
             } catch (NoSuchFileException e) {
                 throw new MissingPagesException(
                         ("the pages of this committed batch are gone: %s does not exist. Put the"
@@ -317,37 +330,58 @@ public final class Applier {
         }
 
         private PutOutcome tryBlock(BlockRecord record, String key) throws IOException {
-            byte @Nullable [] base = null;
-            if (table.needsBase(record)) {
-                BaseBlock read = readBase(record);
-                if (!read.etag().equals(record.baseEtag())) {
-                    return writes.landedEarlier(key, batch.id())
-                            .<PutOutcome>map(found -> new PutOutcome.Landed(found.etag()))
-                            .orElseGet(() -> new PutOutcome.ForeignWrite(read.etag()));
+            // base, new bytes, compressed bytes, and a copy for the wire
+            int kib = Math.min(memoryKib, 4 * geometry.blockBytes() / 1024);
+            memory.acquireUninterruptibly(kib);
+            try {
+                String etag = record.baseEtag();
+                byte @Nullable [] base = null;
+                if (table.needsBase(record)) {
+                    assert etag != null : key;
+                    Optional<byte[]> cached = cachedBase(record.block(), etag);
+                    Optional<StoredObject> found = Optional.empty();
+                    if (cached.isEmpty()) {
+                        found = store.get(key);
+                        String foundEtag = found.map(o -> o.version().etag()).orElse(null);
+                        if (!etag.equals(foundEtag)) {
+                            return settled(key, foundEtag);
+                        }
+                    }
+                    base = cached.isPresent() ? cached.get() : decode(record.block(), found.get());
                 }
-                base = read.bytes();
+                byte[] decoded = overlay(record, base);
+                byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
+                progress.put(body.length);
+                return writes.write(
+                        key,
+                        body,
+                        etag == null ? Condition.ifAbsent() : Condition.ifMatch(etag),
+                        batch.id());
+            } finally {
+                memory.release(kib);
             }
-            byte[] decoded = overlay(record, base);
-            byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
-            progress.put(body.length);
-            String etag = record.baseEtag();
-            Condition condition = etag == null ? new Condition.IfAbsent() : new Condition.IfMatch(etag);
-            return writes.write(key, body, condition, batch.id());
         }
 
-        private BaseBlock readBase(BlockRecord record) throws IOException {
-            BlockName block = record.block();
-            int length = table.baseLength(block);
-            if (blockCache.isPresent()) {
-                var key = new BlockCache.Key(batch.id(), number, block);
-                Optional<BlockCache.CachedBlock> cached = blockCache.get().get(key);
-                if (cached.isPresent() && cached.get().etag().equals(record.baseEtag())) {
-                    return new BaseBlock(cached.get().bytes(), cached.get().etag());
-                }
+        /** The object is not the base: ours from before a crash, or somebody else's. */
+        private PutOutcome settled(String key, @Nullable String foundEtag) throws IOException {
+            return writes.landedEarlier(key, batch.id())
+                    .<PutOutcome>map(ours -> new PutOutcome.Landed(ours.etag()))
+                    .orElseGet(() -> new PutOutcome.ForeignWrite(foundEtag));
+        }
+
+        private Optional<byte[]> cachedBase(BlockName block, String etag) throws IOException {
+            if (blockCache.isEmpty()) {
+                return Optional.empty();
             }
-            // After a crash the object may be ours already, and then as long as the batch makes it.
-            return BaseBlock.readEither(
-                    store, table.base(), block, length, table.newLength(block));
+            return blockCache
+                    .get()
+                    .get(new BlockCache.Key(batch.id(), number, block))
+                    .filter(cached -> cached.etag().equals(etag))
+                    .map(BlockCache.CachedBlock::bytes);
+        }
+
+        private byte[] decode(BlockName block, StoredObject object) throws IOException {
+            return BaseBlock.of(table.base(), block, table.baseLength(block), object).bytes();
         }
 
         private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {

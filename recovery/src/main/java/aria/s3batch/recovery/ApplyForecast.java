@@ -25,9 +25,10 @@ public record ApplyForecast(
 
     public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0);
 
-    /** May be called while the batch is being written to; it is then true of some moment in between. */
-    public static ApplyForecast of(OpenTable table) throws IOException {
-        StagedPages pages = table.cache().stagedPages();
+    /**
+     * @param pages of this table, sealed for as long as the call takes
+     */
+    public static ApplyForecast of(OpenTable table, StagedPages pages) throws IOException {
         ByteBuffer header = ByteBuffer.allocate(table.base().header().keystart());
         table.cache().read(TableFile.INDEX, 0, header);
         boolean headerChanged =

@@ -1,6 +1,6 @@
 package aria.s3batch.recovery;
 
-import aria.s3batch.diskcache.SealedPages;
+import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
@@ -22,7 +22,7 @@ final class ApplyPlan {
      * @return sorted; base ETags are not known yet and null
      */
     static List<BlockRecord> blocks(
-            TableGeometry geometry, FileLengths index, FileLengths data, SealedPages pages) {
+            TableGeometry geometry, FileLengths index, FileLengths data, StagedPages pages) {
         var touched = new TreeMap<BlockName, PageTable.Builder>();
         pages.forEach(
                 (file, page, slot, crc32c, unverified) -> {

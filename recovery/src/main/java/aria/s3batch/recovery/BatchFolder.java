@@ -1,5 +1,6 @@
 package aria.s3batch.recovery;
 
+import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.DiskFile;
 import aria.s3batch.format.BatchId;
@@ -18,19 +19,28 @@ import java.nio.file.Path;
  * marked folder that the journal does not know means that the journal lost a commit, and the pages are
  * kept; an unmarked one was never answered, and is discarded.
  */
-public record BatchFolder(Disk disk, Path cacheDir, BatchId batch) {
+public record BatchFolder(Disk disk, CacheDirectory cacheDir, BatchId batch) {
     private static final String MARK = "committed";
 
-    public static Path all(Path cacheDir) {
-        return cacheDir.resolve("batches");
-    }
-
     public Path path() {
-        return all(cacheDir).resolve(batch.toString());
+        return cacheDir.batch(batch);
     }
 
     public Path pageFile(int table) {
-        return path().resolve(table + ".pages");
+        return cacheDir.pageFile(batch, table);
+    }
+
+    /** Bytes of its page files, which count as used cache. */
+    public long pageBytes() throws IOException {
+        long bytes = 0;
+        for (Path file : disk.list(path())) {
+            bytes += isPageFile(file) ? disk.size(file) : 0;
+        }
+        return bytes;
+    }
+
+    static boolean isPageFile(Path file) {
+        return String.valueOf(file.getFileName()).endsWith(".pages");
     }
 
     boolean exists() throws IOException {
@@ -66,6 +76,6 @@ public record BatchFolder(Disk disk, Path cacheDir, BatchId batch) {
             disk.delete(file);
         }
         disk.delete(path());
-        disk.syncDirectory(all(cacheDir));
+        disk.syncDirectory(cacheDir.batches());
     }
 }

@@ -1,7 +1,7 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.diskcache.Disk;
-import aria.s3batch.diskcache.SealedPages;
+import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.BlockName;
@@ -16,7 +16,6 @@ import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,7 +86,7 @@ public final class Committer {
         List<TableRecord> records = new ArrayList<>();
         List<List<BlockRecord>> blocks = new ArrayList<>();
         for (OpenTable table : tables) {
-            SealedPages pages = table.cache().sealed();
+            StagedPages pages = table.cache().sealed();
             TableRecord record = record(table, pages);
             checkPages(table, record, pages);
             List<BlockRecord> plan =
@@ -106,7 +105,7 @@ public final class Committer {
     }
 
     /** C1 and C2, and what the table becomes. */
-    private static TableRecord record(OpenTable table, SealedPages pages) throws IOException {
+    private static TableRecord record(OpenTable table, StagedPages pages) throws IOException {
         BaseTable base = table.base();
         AriaHeader before = base.header().asLocal();
         ByteBuffer bytes = ByteBuffer.allocate(base.header().keystart());
@@ -132,7 +131,7 @@ public final class Committer {
             OpenTable table,
             AriaHeader after,
             TableFile file,
-            SealedPages pages,
+            StagedPages pages,
             List<String> refusals) {
         long says = after.fileLength(file);
         long staged = table.cache().length(file);
@@ -156,7 +155,7 @@ public final class Committer {
     }
 
     /** Pages that were written in parts have not been checked yet: now they must be whole. */
-    private static void checkPages(OpenTable table, TableRecord record, SealedPages pages)
+    private static void checkPages(OpenTable table, TableRecord record, StagedPages pages)
             throws IOException {
         TableGeometry geometry = record.geometry();
         var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
@@ -242,9 +241,8 @@ public final class Committer {
             table.cache().sync();
         }
         disk.syncDirectory(folder.path());
-        Path all = BatchFolder.all(folder.cacheDir());
-        disk.syncDirectory(all);
-        disk.syncDirectory(folder.cacheDir());
+        disk.syncDirectory(folder.cacheDir().batches());
+        disk.syncDirectory(folder.cacheDir().root());
         journal.commit(checked.batch(), checked.blocks());
         folder.mark();
     }

@@ -1,5 +1,6 @@
 package aria.s3batch.recovery;
 
+import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.PageFile;
 import aria.s3batch.format.BatchId;
@@ -27,9 +28,9 @@ public final class Recovery {
 
     private final CommitJournal journal;
     private final Disk disk;
-    private final Path cacheDir;
+    private final CacheDirectory cacheDir;
 
-    public Recovery(CommitJournal journal, Disk disk, Path cacheDir) {
+    public Recovery(CommitJournal journal, Disk disk, CacheDirectory cacheDir) {
         this.journal = journal;
         this.disk = disk;
         this.cacheDir = cacheDir;
@@ -70,21 +71,14 @@ public final class Recovery {
      * @throws CorruptJournalException nothing was deleted; the daemon must not start
      */
     public Found run() throws IOException {
-        disk.createDirectories(BatchFolder.all(cacheDir));
+        disk.createDirectories(cacheDir.batches());
         Map<BatchId, BatchRecord> known = new HashMap<>();
         for (BatchRecord batch : journal.batches()) {
             known.put(batch.id(), batch);
         }
         List<Orphan> orphans = new ArrayList<>();
         int discarded = 0;
-        for (Path path : disk.list(BatchFolder.all(cacheDir))) {
-            BatchId id;
-            try {
-                id = BatchId.parse(String.valueOf(path.getFileName()));
-            } catch (IllegalArgumentException e) {
-                log.atWarn().addKeyValue("path", path).log("not a batch folder; left alone");
-                continue;
-            }
+        for (BatchId id : cacheDir.listBatches(disk)) {
             BatchFolder folder = folder(id);
             BatchRecord batch = known.get(id);
             if (batch == null && folder.isMarked()) {
@@ -119,11 +113,11 @@ public final class Recovery {
     private Orphan orphan(BatchFolder folder) throws IOException {
         List<TableName> tables = new ArrayList<>();
         for (Path file : disk.list(folder.path())) {
-            if (!String.valueOf(file.getFileName()).endsWith(".pages")) {
+            if (!BatchFolder.isPageFile(file)) {
                 continue;
             }
-            try {
-                tables.add(PageFile.describe(disk, file).table());
+            try (PageFile pages = PageFile.open(disk, file)) {
+                tables.add(pages.table());
             } catch (IOException e) {
                 log.atWarn()
                         .addKeyValue("batch", folder.batch())
@@ -136,7 +130,7 @@ public final class Recovery {
                 ("this batch was committed, but the journal in %s has lost it: the journal is damaged"
                         + " or was replaced. Its pages are kept in %s. Restore the journal folder"
                         + " from a backup and restart, or give the batch up with --discard")
-                        .formatted(cacheDir.resolve("journal"), folder.path());
+                        .formatted(cacheDir.root().resolve("journal"), folder.path());
         log.atError().addKeyValue("batch", folder.batch()).log("committed batch lost by the journal");
         return new Orphan(folder.batch(), tables, reason);
     }

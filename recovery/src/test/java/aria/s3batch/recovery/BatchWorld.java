@@ -3,6 +3,7 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.diskcache.BlockCache;
+import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.TableCache;
@@ -38,7 +39,7 @@ import java.util.TreeMap;
  * machine after a restart.
  */
 final class BatchWorld implements AutoCloseable {
-    static final Path CACHE_DIR = Path.of("/cache");
+    static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
     final ObjectStore store;
@@ -55,7 +56,7 @@ final class BatchWorld implements AutoCloseable {
         this.store = store;
         this.disk = disk;
         this.journal = journal;
-        this.blockCache = BlockCache.open(disk, CACHE_DIR.resolve("block-cache"), 64 << 20);
+        this.blockCache = BlockCache.open(disk, CACHE_DIR.blockCache(), 64 << 20);
         this.recovery = new Recovery(journal, disk, CACHE_DIR);
         InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(1_700_000_000));
         this.committer = new Committer(store, journal, disk, clock, Runnable::run, 4);

@@ -43,7 +43,7 @@ final class FixtureBatchTest {
                     .isEqualTo(BatchWorld.decoded(fixture.after()));
             assertThat(untouched(store, versionsBefore)).isEqualTo(unchangedByMariaDb(fixture));
             assertThat(((RocksJournal) world.journal).rows()).isZero();
-            assertThat(disk.list(BatchFolder.all(BatchWorld.CACHE_DIR))).isEmpty();
+            assertThat(disk.list(BatchWorld.CACHE_DIR.batches())).isEmpty();
             assertThat(world.progress.done()).isEqualTo(world.progress.total()).isPositive();
         }
     }

@@ -89,7 +89,7 @@ public final class PageRoutes {
                                     end / pageBytes - 1,
                                     from));
         }
-        int kib = reserve(bytes);
+        int kib = reserve(bytes + fetchBytes(table));
         try {
             ByteBuffer into = ByteBuffer.allocate((int) Math.min(bytes, end - from));
             table.cache().read(file, from, into);
@@ -114,13 +114,14 @@ public final class PageRoutes {
         if ((page == null) == (offset == null)) {
             throw new IllegalArgumentException("say either page or offset");
         }
-        int kib = reserve(request.getLength() < 0 ? BYTES_MAX : request.getLength());
+        OpenTable table = conductor.table(target.id(), target.name()).get();
+        long length = request.getLength() < 0 ? BYTES_MAX : request.getLength();
+        int kib = reserve(length + (offset == null ? 0 : fetchBytes(table)));
         try {
             byte[] body = ApiServer.body(request, BYTES_MAX);
             if (body.length == 0) {
                 throw new IllegalArgumentException("an empty body: there is nothing to stage");
             }
-            OpenTable table = conductor.table(target.id(), target.name()).get();
             if (page != null) {
                 verify(table, file, page, body);
                 conductor
@@ -183,6 +184,11 @@ public final class PageRoutes {
         }
         conductor.truncate(target.id(), target.name(), file, bytes).get();
         return ApiServer.Reply.bytes(204, "application/octet-stream", new byte[0]);
+    }
+
+    /** What reading one block from S3 takes: the object, and its decoded bytes. */
+    private static long fetchBytes(OpenTable table) {
+        return 2L * table.base().geometry().blockBytes();
     }
 
     private int reserve(long bytes) throws InterruptedException {

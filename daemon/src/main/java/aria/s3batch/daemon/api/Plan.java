@@ -2,10 +2,11 @@ package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
-import aria.s3batch.recovery.OpenTable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** What a commit would do, counted from the staged pages as they are now. */
@@ -20,12 +21,12 @@ final class Plan {
     static PlanDocument of(BatchConductor conductor, BatchId batch) throws Exception {
         List<PlanDocument.TablePlan> tables = new ArrayList<>();
         ApplyForecast sum = ApplyForecast.NOTHING;
-        for (OpenTable table : conductor.tables(batch).get()) {
-            ApplyForecast one = ApplyForecast.of(table);
+        for (Map.Entry<TableName, ApplyForecast> table : conductor.forecast(batch).get().entrySet()) {
+            ApplyForecast one = table.getValue();
             sum = sum.plus(one);
             tables.add(
                     new PlanDocument.TablePlan(
-                            table.base().table().display(),
+                            table.getKey().display(),
                             one.pages(),
                             one.blocks(),
                             one.blocksNew(),
