@@ -8,8 +8,10 @@ import aria.s3batch.recovery.BatchFolder;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Recovery;
-import java.util.List;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.List;
 
 /**
  * A batch while the daemon knows it. Belongs to the conductor's thread.

@@ -5,7 +5,7 @@ import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.Disk;
-import aria.s3batch.diskcache.TableCache;
+import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -13,7 +13,6 @@ import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyForecast;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.BaseReader;
-import aria.s3batch.recovery.BatchFolder;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
@@ -21,6 +20,14 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.Partitions;
+
+import org.agrona.concurrent.Agent;
+import org.agrona.concurrent.ManyToOneConcurrentArrayQueue;
+import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -38,12 +45,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
-import org.agrona.concurrent.Agent;
-import org.agrona.concurrent.ManyToOneConcurrentArrayQueue;
-import org.agrona.concurrent.NanoClock;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The single writer: every change of a batch's state and every staged page goes through its duty cycle.
@@ -216,7 +217,11 @@ public final class BatchConductor implements Agent {
     private void fatal(Throwable cause) {
         if (!dead) {
             dead = true;
-            log.atError().setCause(cause).log("cannot go on; committed batches are safe and are applied at the next start");
+            log.atError()
+                    .setCause(cause)
+                    .log(
+                            "cannot go on; committed batches are safe and are applied at the next"
+                                    + " start");
             onFatal.accept(cause);
         }
     }
@@ -304,18 +309,7 @@ public final class BatchConductor implements Agent {
 
     private OpenTable openTable(Batch batch, int number, BaseTable base) throws IOException {
         var reader = new BaseReader(rooms.store(), rooms.blockCache(), batch.id, number, base);
-        var cache =
-                new TableCache(
-                        rooms.disk(),
-                        rooms.space(),
-                        batch.folder.pageFile(number),
-                        batch.id,
-                        base.table(),
-                        base.geometry().pageBytes(),
-                        base.header().fileLength(TableFile.INDEX),
-                        base.header().fileLength(TableFile.DATA),
-                        reader);
-        return new OpenTable(base, reader, cache);
+        return OpenTable.of(base, reader, batch.folder, number, rooms.space());
     }
 
     /** W1. */
@@ -422,8 +416,7 @@ public final class BatchConductor implements Agent {
         BatchDocument document = ended.get(id);
         if (document != null) {
             throw new BatchException(
-                    Problem.Kind.REFUSED,
-                    "batch %s is %s already".formatted(id, document.state()));
+                    Problem.Kind.REFUSED, "batch %s is %s already".formatted(id, document.state()));
         }
         throw new BatchException(
                 Problem.Kind.NOT_FOUND,
@@ -461,25 +454,29 @@ public final class BatchConductor implements Agent {
                         Batch batch = batch(id);
                         refuseUnlessOpen(batch, "it cannot be committed");
                         refuseStopping();
-                        batch.open.forEach(table -> table.cache().seal());
+                        List<StagedPages> staged = new ArrayList<>();
+                        for (OpenTable table : batch.open) {
+                            staged.add(table.cache().seal());
+                        }
                         batch.state = Batch.State.COMMITTING;
-                        work(() -> checkAndCommit(batch, answer));
-                    } catch (BatchException e) {
+                        work(() -> checkAndCommit(batch, staged, answer));
+                    } catch (IOException e) {
                         answer.completeExceptionally(e);
                     }
                 });
         return answer;
     }
 
-    private void checkAndCommit(Batch batch, CompletableFuture<BatchDocument> answer)
+    private void checkAndCommit(
+            Batch batch, List<StagedPages> staged, CompletableFuture<BatchDocument> answer)
             throws IOException {
         Committer.Checked checked;
         try {
-            checked = rooms.committer().check(batch.folder, batch.open);
+            checked = rooms.committer().check(batch.folder, batch.open, staged);
         } catch (IOException e) {
             post(
                     () -> {
-                        batch.open.forEach(table -> table.cache().unseal());
+                        unseal(batch);
                         batch.state = Batch.State.OPEN;
                         answer.completeExceptionally(e);
                     });
@@ -503,6 +500,16 @@ public final class BatchConductor implements Agent {
                             .log("batch committed");
                     answer.complete(batch.document());
                 });
+    }
+
+    private void unseal(Batch batch) {
+        try {
+            for (OpenTable table : batch.open) {
+                table.cache().unseal();
+            }
+        } catch (IOException e) {
+            fatal(e);
+        }
     }
 
     private static void answerWith(

@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.Problem;
+
 import java.io.IOException;
 
 /** A request that cannot be carried out, with what the user can do next. Nothing was changed. */

@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.Problem;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -48,8 +49,9 @@ public final class CacheDirLock implements AutoCloseable {
             throw new BatchException(
                     Problem.Kind.FAILED,
                     ("cache directory %s cannot be used: %s: %s. Nothing was changed. Set cache-dir"
-                            + " to a directory that user %s can write")
-                            .formatted(cacheDir, e.getFile(), why, System.getProperty("user.name")));
+                                    + " to a directory that user %s can write")
+                            .formatted(
+                                    cacheDir, e.getFile(), why, System.getProperty("user.name")));
         }
         try {
             FileLock lock = channel.tryLock();
@@ -57,11 +59,10 @@ public final class CacheDirLock implements AutoCloseable {
                 throw new BatchException(
                         Problem.Kind.REFUSED,
                         ("cache directory %s is in use by process %s. Nothing was changed. Talk to"
-                                + " that daemon, or stop it first")
+                                        + " that daemon, or stop it first")
                                 .formatted(cacheDir, pidIn(channel)));
             }
-            ByteBuffer pid =
-                    StandardCharsets.US_ASCII.encode(ProcessHandle.current().pid() + "\n");
+            ByteBuffer pid = StandardCharsets.US_ASCII.encode(ProcessHandle.current().pid() + "\n");
             channel.truncate(0);
             channel.write(pid, 0);
             return new CacheDirLock(channel);

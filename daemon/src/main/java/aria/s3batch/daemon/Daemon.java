@@ -15,6 +15,13 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.EndpointFacts;
+
+import org.agrona.concurrent.AgentRunner;
+import org.agrona.concurrent.BackoffIdleStrategy;
+import org.agrona.concurrent.SystemNanoClock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Instant;
@@ -29,11 +36,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
-import org.agrona.concurrent.AgentRunner;
-import org.agrona.concurrent.BackoffIdleStrategy;
-import org.agrona.concurrent.SystemNanoClock;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * All rooms of the daemon, opened in the order in which they depend on one another and closed in reverse.
@@ -96,8 +98,7 @@ public final class Daemon implements AutoCloseable {
         Recovery.Found found = recovery.run();
         var space = new CacheSpace(settings.cacheSizeBytes());
         var blockCache =
-                BlockCache.open(
-                        disk, cacheDir.blockCache(), settings.blockCacheSizeBytes());
+                new BlockCache(disk, cacheDir.blockCache(), settings.blockCacheSizeBytes());
         int concurrency = settings.applyConcurrency();
         ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         ExecutorService transfers = Executors.newFixedThreadPool(concurrency, threads("transfer"));
@@ -131,9 +132,7 @@ public final class Daemon implements AutoCloseable {
                                 random),
                         found,
                         failed::complete);
-        var runner =
-                new AgentRunner(
-                        new BackoffIdleStrategy(), failed::complete, null, conductor);
+        var runner = new AgentRunner(new BackoffIdleStrategy(), failed::complete, null, conductor);
         AgentRunner.startOnThread(runner, threads("conductor"));
         rooms.push(runner::close);
         rooms.push(() -> stop(conductor));

@@ -5,11 +5,13 @@ import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The daemon's main class: starts it, and stops it cleanly on SIGTERM and SIGINT. */
 public final class AriaS3Batchd {
@@ -43,7 +45,8 @@ public final class AriaS3Batchd {
     public static void main(String[] arguments) {
         List<String> options = List.of(arguments);
         if (options.contains("--help") || options.contains("-h")) {
-            System.out.printf(HELP, DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
+            System.out.printf(
+                    HELP, DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
             return;
         }
         if (options.contains("--version") || options.contains("-V")) {

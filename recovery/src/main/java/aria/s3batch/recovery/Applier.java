@@ -24,6 +24,11 @@ import aria.s3batch.s3block.PutOutcome;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.StoredObject;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
@@ -36,9 +41,6 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Brings a committed batch into S3, live or after a crash: the same code, which may be killed at any
@@ -228,8 +230,8 @@ public final class Applier {
             } catch (NoSuchFileException e) {
                 throw new MissingPagesException(
                         ("the pages of this committed batch are gone: %s does not exist. Put the"
-                                + " file back and resolve with --retry, or check the table and"
-                                + " resolve with --discard")
+                             + " file back and resolve with --retry, or check the table and resolve"
+                             + " with --discard")
                                 .formatted(folder.pageFile(number)));
             }
         }
@@ -369,15 +371,16 @@ public final class Applier {
                     .orElseGet(() -> new PutOutcome.ForeignWrite(foundEtag));
         }
 
-        private Optional<byte[]> cachedBase(BlockName block, String etag) throws IOException {
+        private Optional<byte[]> cachedBase(BlockName block, String etag) {
             if (blockCache.isEmpty()) {
                 return Optional.empty();
             }
+            ByteBuffer bytes = ByteBuffer.allocate(table.baseLength(block));
             return blockCache
                     .get()
-                    .get(new BlockCache.Key(batch.id(), number, block))
+                    .read(new BlockCache.Key(batch.id(), number, block), 0, bytes)
                     .filter(cached -> cached.etag().equals(etag))
-                    .map(BlockCache.CachedBlock::bytes);
+                    .map(cached -> bytes.array());
         }
 
         private byte[] decode(BlockName block, StoredObject object) throws IOException {
@@ -411,8 +414,7 @@ public final class Applier {
             AriaHeader header = table.header();
             for (int attempt = 1; ; attempt++) {
                 PutOutcome outcome =
-                        writes.write(
-                                key, header.bytes(), new Condition.IfMatch(etag), batch.id());
+                        writes.write(key, header.bytes(), new Condition.IfMatch(etag), batch.id());
                 switch (outcome) {
                     case PutOutcome.Landed landed -> {
                         done(ObjectNames.HEADER, landed.etag());

@@ -2,6 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.TableFile;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;

@@ -4,6 +4,7 @@ import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;

@@ -1,7 +1,8 @@
 package aria.s3batch.recovery;
 
-import java.io.IOException;
 import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
 
 /** An object is no longer what the batch is based on: somebody else wrote or deleted it. */
 public final class BaseChangedException extends IOException {

@@ -10,6 +10,7 @@ import aria.s3batch.format.TableGeometry;
 import aria.s3batch.s3block.BaseBlock;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.ObjectStore;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
@@ -65,18 +66,21 @@ public final class BaseReader implements PageSource {
         BlockName block = geometry.blockOf(file, page);
         int offset = (int) (page - geometry.firstPage(block)) * pageBytes;
         var key = new BlockCache.Key(batch, tableNumber, block);
-        int position = into.position();
-        if (cache.read(key, offset, pageBytes, into)) {
+        if (readCached(key, offset, into)) {
             return;
         }
         synchronized (fetching[Math.floorMod(block.hashCode(), LOCKS)]) {
-            if (cache.read(key, offset, pageBytes, into.position(position))) {
+            if (readCached(key, offset, into)) {
                 return;
             }
             BaseBlock fetched = fetch(block);
             cache.put(key, fetched.bytes(), fetched.etag());
-            into.position(position).put(fetched.bytes(), offset, pageBytes);
+            into.put(fetched.bytes(), offset, pageBytes);
         }
+    }
+
+    private boolean readCached(BlockCache.Key key, int offset, ByteBuffer into) {
+        return cache.read(key, offset, into).isPresent();
     }
 
     private BaseBlock fetch(BlockName block) throws IOException {

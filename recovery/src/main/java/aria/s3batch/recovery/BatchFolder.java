@@ -4,6 +4,7 @@ import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.DiskFile;
 import aria.s3batch.format.BatchId;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -1,6 +1,7 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.format.BlockName;
+
 import org.jspecify.annotations.Nullable;
 
 /**

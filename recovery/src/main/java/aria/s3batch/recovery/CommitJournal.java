@@ -1,6 +1,7 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.format.BatchId;
+
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

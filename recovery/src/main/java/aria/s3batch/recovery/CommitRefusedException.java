@@ -1,6 +1,7 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.format.TableName;
+
 import java.io.IOException;
 import java.util.List;
 

@@ -14,6 +14,9 @@ import aria.s3batch.format.TableGeometry;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.InstantSource;
@@ -23,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Commits a batch (DESIGN, "Journal and commit"): {@link #check} proves that it may be committed, and
@@ -78,15 +80,18 @@ public final class Committer {
     /**
      * Checks C1 to C3 on tables that the caller has sealed.
      *
+     * @param staged what each table's seal gave
      * @throws CommitRefusedException the batch cannot be committed as it is; unseal it, it stays open
      * @throws BaseChangedException an object was changed by another writer since the batch began; as above
      * @throws IOException store or disk failed; as above, and the same commit may work later
      */
-    public Checked check(BatchFolder folder, List<OpenTable> tables) throws IOException {
+    public Checked check(BatchFolder folder, List<OpenTable> tables, List<StagedPages> staged)
+            throws IOException {
         List<TableRecord> records = new ArrayList<>();
         List<List<BlockRecord>> blocks = new ArrayList<>();
-        for (OpenTable table : tables) {
-            StagedPages pages = table.cache().sealed();
+        for (int i = 0; i < tables.size(); i++) {
+            OpenTable table = tables.get(i);
+            StagedPages pages = staged.get(i);
             TableRecord record = record(table, pages);
             checkPages(table, record, pages);
             List<BlockRecord> plan =
@@ -117,8 +122,10 @@ public final class Committer {
             throw new CommitRefusedException(base.table(), List.of(String.valueOf(e.getMessage())));
         }
         List<String> refusals = new ArrayList<>(HeaderRules.refusals(before, after));
-        Optional<FileLengths> index = lengths(table, after, TableFile.INDEX, pages, refusals);
-        Optional<FileLengths> data = lengths(table, after, TableFile.DATA, pages, refusals);
+        long[] last = {-1, -1};
+        pages.forEach((file, page, slot, crc32c, unverified) -> last[file.ordinal()] = page);
+        Optional<FileLengths> index = lengths(table, after, TableFile.INDEX, last[0], refusals);
+        Optional<FileLengths> data = lengths(table, after, TableFile.DATA, last[1], refusals);
         if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
         }
@@ -131,7 +138,7 @@ public final class Committer {
             OpenTable table,
             AriaHeader after,
             TableFile file,
-            StagedPages pages,
+            long lastPage,
             List<String> refusals) {
         long says = after.fileLength(file);
         long staged = table.cache().length(file);
@@ -141,7 +148,6 @@ public final class Committer {
                             .formatted(file.key(), says, staged));
             return Optional.empty();
         }
-        long lastPage = pages.lastPage(file);
         long pageBytes = after.pageBytes();
         if ((lastPage + 1) * pageBytes > says) {
             refusals.add(
@@ -199,8 +205,7 @@ public final class Committer {
     private void unchanged(String key, String etag) throws IOException {
         Optional<ObjectVersion> found = store.head(key);
         if (found.isEmpty() || !found.get().etag().equals(etag)) {
-            throw new BaseChangedException(
-                    key, etag, found.map(ObjectVersion::etag).orElse(null));
+            throw new BaseChangedException(key, etag, found.map(ObjectVersion::etag).orElse(null));
         }
     }
 
@@ -218,9 +223,11 @@ public final class Committer {
             throw new BaseChangedException(key, expected, etag);
         }
         if (baseLength > 0 && found.isEmpty()) {
-            throw new DamagedTableException(key, "a block of " + baseLength + " bytes", "no object");
+            throw new DamagedTableException(
+                    key, "a block of " + baseLength + " bytes", "no object");
         }
-        // Behind the table's end an object is a stray that no reader asks for: it may be replaced, but
+        // Behind the table's end an object is a stray that no reader asks for: it may be replaced,
+        // but
         // only as it was seen here.
         long length = found.map(ObjectVersion::lengthBytes).orElse(0L);
         if (baseLength > 0 && !record.geometry().compressed() && length != baseLength) {

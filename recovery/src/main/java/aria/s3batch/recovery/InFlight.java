@@ -1,10 +1,11 @@
 package aria.s3batch.recovery;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A bounded number of tasks on an executor. The first failure stops the rest: tasks not yet started are

@@ -64,7 +64,8 @@ final class JournalValue {
      *
      * @throws CorruptJournalException not a value of this kind, under this key
      */
-    static DataInputStream open(Kind kind, byte[] key, byte[] value) throws CorruptJournalException {
+    static DataInputStream open(Kind kind, byte[] key, byte[] value)
+            throws CorruptJournalException {
         String place = "row " + describe(key);
         if (value.length < FRAME_BYTES) {
             throw new CorruptJournalException(place, value.length + " bytes", null);
@@ -85,8 +86,7 @@ final class JournalValue {
                     "magic %04x, kind %d, version %d".formatted(magic, foundKind, version),
                     null);
         }
-        return new DataInputStream(
-                new ByteArrayInputStream(value, 4, value.length - FRAME_BYTES));
+        return new DataInputStream(new ByteArrayInputStream(value, 4, value.length - FRAME_BYTES));
     }
 
     private static int crc(byte[] key, byte[] value, int length) {
@@ -112,7 +112,8 @@ final class JournalValue {
     static byte[] readBytes(DataInputStream in) throws IOException {
         int length = in.readInt();
         if (length < 0 || length > in.available()) {
-            throw new IOException("a length of " + length + " where " + in.available() + " are left");
+            throw new IOException(
+                    "a length of " + length + " where " + in.available() + " are left");
         }
         return in.readNBytes(length);
     }

@@ -10,6 +10,7 @@ import aria.s3batch.format.BatchId;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BaseTable;
+
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;

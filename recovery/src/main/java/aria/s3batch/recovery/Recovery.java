@@ -5,6 +5,10 @@ import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.PageFile;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,8 +16,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What to make of the disk at start. Reads the journal and the batch folders, then: committed batches are
@@ -127,11 +129,13 @@ public final class Recovery {
             }
         }
         String reason =
-                ("this batch was committed, but the journal in %s has lost it: the journal is damaged"
-                        + " or was replaced. Its pages are kept in %s. Restore the journal folder"
-                        + " from a backup and restart, or give the batch up with --discard")
+                ("this batch was committed, but the journal in %s has lost it: the journal is"
+                     + " damaged or was replaced. Its pages are kept in %s. Restore the journal"
+                     + " folder from a backup and restart, or give the batch up with --discard")
                         .formatted(cacheDir.root().resolve("journal"), folder.path());
-        log.atError().addKeyValue("batch", folder.batch()).log("committed batch lost by the journal");
+        log.atError()
+                .addKeyValue("batch", folder.batch())
+                .log("committed batch lost by the journal");
         return new Orphan(folder.batch(), tables, reason);
     }
 

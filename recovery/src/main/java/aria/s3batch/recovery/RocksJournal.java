@@ -4,16 +4,7 @@ import aria.s3batch.format.BatchId;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.recovery.JournalValue.Kind;
-import java.io.DataInputStream;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
+
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.Options;
 import org.rocksdb.ReadOptions;
@@ -25,6 +16,17 @@ import org.rocksdb.Status;
 import org.rocksdb.WALRecoveryMode;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * The {@link CommitJournal} in RocksDB. Keys sort so that one scan reads a batch; big-endian. Since
@@ -104,10 +106,10 @@ public final class RocksJournal implements CommitJournal {
     }
 
     private void checkFormat() throws IOException {
-        byte[] value =
-                read("read the format", () -> db.get(FORMAT_KEY));
+        byte[] value = read("read the format", () -> db.get(FORMAT_KEY));
         if (value == null) {
-            byte[] written = JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
+            byte[] written =
+                    JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
             write("write the format", () -> db.put(synced, FORMAT_KEY, written));
             return;
         }
@@ -168,8 +170,7 @@ public final class RocksJournal implements CommitJournal {
         byte[] name = object.getBytes(StandardCharsets.UTF_8);
         byte[] key = tableKey('D', batch, table, name.length).put(name).array();
         byte[] value =
-                JournalValue.frame(
-                        Kind.OBJECT_DONE, key, out -> JournalValue.writeText(out, etag));
+                JournalValue.frame(Kind.OBJECT_DONE, key, out -> JournalValue.writeText(out, etag));
         write("note " + object + " as done", () -> db.put(unsynced, key, value));
     }
 
@@ -245,7 +246,8 @@ public final class RocksJournal implements CommitJournal {
         }
     }
 
-    private static void put(WriteBatch rows, BatchRecord batch) throws IOException, RocksDBException {
+    private static void put(WriteBatch rows, BatchRecord batch)
+            throws IOException, RocksDBException {
         byte[] key = batchKey('B', batch.id(), 0).array();
         rows.put(key, JournalValue.frame(Kind.BATCH, key, out -> RecordCodec.write(batch, out)));
     }

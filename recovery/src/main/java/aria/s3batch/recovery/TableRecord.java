@@ -11,8 +11,7 @@ import aria.s3batch.s3block.BaseTable;
  *
  * @param header the header to publish, S3 fields included; equal to the base's when nothing in it changed
  */
-public record TableRecord(
-        BaseTable base, AriaHeader header, FileLengths index, FileLengths data) {
+public record TableRecord(BaseTable base, AriaHeader header, FileLengths index, FileLengths data) {
 
     public FileLengths lengths(TableFile file) {
         return file == TableFile.INDEX ? index : data;

@@ -6,6 +6,7 @@ import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.Disk;
+import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.BatchId;
@@ -20,6 +21,7 @@ import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.StoredObject;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -56,7 +58,7 @@ final class BatchWorld implements AutoCloseable {
         this.store = store;
         this.disk = disk;
         this.journal = journal;
-        this.blockCache = BlockCache.open(disk, CACHE_DIR.blockCache(), 64 << 20);
+        this.blockCache = new BlockCache(disk, CACHE_DIR.blockCache(), 64 << 20);
         this.recovery = new Recovery(journal, disk, CACHE_DIR);
         InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(1_700_000_000));
         this.committer = new Committer(store, journal, disk, clock, Runnable::run, 4);
@@ -129,8 +131,11 @@ final class BatchWorld implements AutoCloseable {
     }
 
     Committer.Checked check(List<OpenTable> tables) throws IOException {
-        tables.forEach(table -> table.cache().seal());
-        return committer.check(folder(), tables);
+        List<StagedPages> staged = new ArrayList<>();
+        for (OpenTable table : tables) {
+            staged.add(table.cache().seal());
+        }
+        return committer.check(folder(), tables, staged);
     }
 
     /** The whole commit: when it returns, the client has been answered. */

@@ -5,14 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.s3block.MemoryObjectStore;
+
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A process killed before and after every single call to disk, journal and object store, from begin to

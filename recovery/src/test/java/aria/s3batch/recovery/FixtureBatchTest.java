@@ -6,14 +6,16 @@ import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
+
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Real MariaDB tables, each changed by a batch to what MariaDB itself made of them. */
 final class FixtureBatchTest {
@@ -35,7 +37,9 @@ final class FixtureBatchTest {
             BatchWorld.stage(tables, fixture);
             assertThat(versions(store)).as("nothing before commit").isEqualTo(versionsBefore);
             BatchRecord batch = world.commit(tables);
-            assertThat(versions(store)).as("commit itself writes no object").isEqualTo(versionsBefore);
+            assertThat(versions(store))
+                    .as("commit itself writes no object")
+                    .isEqualTo(versionsBefore);
 
             assertThat(world.apply(batch)).isEqualTo(new ApplyOutcome.Applied());
 

@@ -10,6 +10,7 @@ import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
 import aria.s3batch.s3block.StoredObject;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

@@ -1,15 +1,9 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
+
 import org.agrona.concurrent.NanoClock;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
@@ -25,6 +19,14 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 
 /**
  * HTTP/1.1 on the Unix socket: lets peers in, finds the route, turns every failure into a problem
@@ -48,7 +50,8 @@ public final class ApiServer implements AutoCloseable {
      * Opens the socket. The caller holds the lock of the cache directory, so a file in its place belongs to
      * a daemon that is gone, or to one with another cache directory, which is refused.
      */
-    public static ApiServer start(Path socket, BatchRoutes batches, PageRoutes pages, NanoClock clock)
+    public static ApiServer start(
+            Path socket, BatchRoutes batches, PageRoutes pages, NanoClock clock)
             throws IOException {
         removeStale(socket);
         Path folder = socket.toAbsolutePath().getParent();
@@ -79,7 +82,8 @@ public final class ApiServer implements AutoCloseable {
     private static PeerAccess access(Path socket) throws IOException {
         Path folder = socket.toAbsolutePath().getParent();
         PosixFileAttributes owner =
-                Files.readAttributes(folder == null ? Path.of("/") : folder, PosixFileAttributes.class);
+                Files.readAttributes(
+                        folder == null ? Path.of("/") : folder, PosixFileAttributes.class);
         return new PeerAccess(System.getProperty("user.name"), owner.group().getName());
     }
 
@@ -87,8 +91,7 @@ public final class ApiServer implements AutoCloseable {
         if (!Files.exists(socket)) {
             return;
         }
-        try (SocketChannel probe =
-                SocketChannel.open(java.net.StandardProtocolFamily.UNIX)) {
+        try (SocketChannel probe = SocketChannel.open(java.net.StandardProtocolFamily.UNIX)) {
             probe.connect(java.net.UnixDomainSocketAddress.of(socket));
         } catch (java.net.ConnectException e) {
             Files.delete(socket);
@@ -97,13 +100,11 @@ public final class ApiServer implements AutoCloseable {
         throw new BatchException(
                 Problem.Kind.REFUSED,
                 ("socket %s is in use by another daemon. Nothing was changed. Give this one its own"
-                        + " socket option")
+                                + " socket option")
                         .formatted(socket));
     }
 
     private static final class Routes extends Handler.Abstract {
-        private static final Set<String> READS = Set.of("GET", "HEAD");
-
         private final BatchRoutes batches;
         private final PageRoutes pages;
         private final NanoClock clock;
@@ -134,7 +135,8 @@ public final class ApiServer implements AutoCloseable {
         }
 
         private void refuseStrangers(Request request) throws IOException {
-            Object transport = request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
+            Object transport =
+                    request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
             String user = access.refused((SocketChannel) transport, clock.nanoTime());
             if (!user.isEmpty()) {
                 throw new BatchException(
@@ -145,43 +147,39 @@ public final class ApiServer implements AutoCloseable {
         }
 
         private Reply route(Request request) throws Exception {
-            String method = request.getMethod();
             String path = Request.getPathInContext(request);
+            String method = request.getMethod();
             String[] parts = path.split("/", -1);
-            // "", "v1", ...
-            if (parts.length < 3 || !parts[1].equals("v1")) {
-                throw noRoute(method, path);
-            }
-            boolean read = READS.contains(method);
-            boolean post = method.equals("POST");
-            return switch (parts[2]) {
-                case "status" when read && parts.length == 3 -> batches.status();
-                case "openapi.yaml" when read && parts.length == 3 -> batches.openapi();
-                case "batches" when post && parts.length == 3 -> batches.begin(request);
-                case "batches" when read && parts.length == 4 -> batches.show(parts[3]);
-                case "batches" when read && parts.length == 5 && parts[4].equals("plan") ->
-                        batches.plan(parts[3]);
-                case "batches" when post && parts.length == 5 && parts[4].equals("commit") ->
-                        batches.commit(parts[3]);
-                case "batches" when post && parts.length == 5 && parts[4].equals("abort") ->
-                        batches.abort(parts[3]);
-                case "batches" when post && parts.length == 5 && parts[4].equals("resolve") ->
-                        batches.resolve(parts[3], request);
-                case "batches" when parts.length >= 7 && parts[4].equals("tables") -> {
-                    var table = new PageRoutes.Target(parts[3], parts[5], parts[6]);
-                    if (parts.length == 7 && read) {
-                        yield pages.table(table);
-                    } else if (parts.length == 8 && read) {
-                        yield pages.read(table, parts[7], request);
-                    } else if (parts.length == 8 && method.equals("PUT")) {
-                        yield pages.stage(table, parts[7], request);
-                    } else if (parts.length == 9 && post && parts[8].equals("truncate")) {
-                        yield pages.truncate(table, parts[7], request);
-                    }
-                    throw noRoute(method, path);
+            // "", v1, batches, BATCH, tables, DATABASE, TABLE, FILE: names are not part of the
+            // route
+            String[] shape = parts.clone();
+            for (int name : new int[] {3, 5, 6, 7}) {
+                if (name < shape.length) {
+                    shape[name] = "*";
                 }
+            }
+            return switch (method + " " + String.join("/", shape)) {
+                case "GET /v1/status" -> batches.status();
+                case "GET /v1/openapi.yaml" -> batches.openapi();
+                case "POST /v1/batches" -> batches.begin(request);
+                case "GET /v1/batches/*" -> batches.show(parts[3]);
+                case "GET /v1/batches/*/plan" -> batches.plan(parts[3]);
+                case "POST /v1/batches/*/commit" -> batches.commit(parts[3]);
+                case "POST /v1/batches/*/abort" -> batches.abort(parts[3]);
+                case "POST /v1/batches/*/resolve" -> batches.resolve(parts[3], request);
+                case "GET /v1/batches/*/tables/*/*" -> pages.table(target(parts));
+                case "GET /v1/batches/*/tables/*/*/*" ->
+                        pages.read(target(parts), parts[7], request);
+                case "PUT /v1/batches/*/tables/*/*/*" ->
+                        pages.stage(target(parts), parts[7], request);
+                case "POST /v1/batches/*/tables/*/*/*/truncate" ->
+                        pages.truncate(target(parts), parts[7], request);
                 default -> throw noRoute(method, path);
             };
+        }
+
+        private static PageRoutes.Target target(String[] parts) {
+            return new PageRoutes.Target(parts[3], parts[5], parts[6]);
         }
 
         private static BatchException noRoute(String method, String path) {
@@ -202,8 +200,7 @@ public final class ApiServer implements AutoCloseable {
             try {
                 response.reset();
                 response.setStatus(problem.status());
-                response.getHeaders()
-                        .put(HttpHeader.CONTENT_TYPE, "application/problem+json");
+                response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/problem+json");
                 response.write(true, ByteBuffer.wrap(JSON.writeValueAsBytes(problem)), callback);
             } catch (IOException e) {
                 callback.failed(e);
@@ -247,7 +244,11 @@ public final class ApiServer implements AutoCloseable {
     static byte[] body(Request request, int bytesMax) throws IOException {
         if (request.getLength() > bytesMax) {
             throw new IllegalArgumentException(
-                    "a body of " + request.getLength() + " bytes: at most " + bytesMax + " at a time");
+                    "a body of "
+                            + request.getLength()
+                            + " bytes: at most "
+                            + bytesMax
+                            + " at a time");
         }
         try (var in = Content.Source.asInputStream(request)) {
             byte[] body = in.readNBytes(bytesMax + 1);

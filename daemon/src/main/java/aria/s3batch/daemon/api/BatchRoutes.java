@@ -4,16 +4,19 @@ import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Recovery;
+
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
+
+import org.eclipse.jetty.server.Request;
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.eclipse.jetty.server.Request;
-import org.jspecify.annotations.Nullable;
 
 /** Routes about batches as a whole: begin, status, plan, commit, abort, resolve. */
 public final class BatchRoutes {
@@ -38,8 +41,7 @@ public final class BatchRoutes {
 
     ApiServer.Reply status() throws Exception {
         return ApiServer.Reply.json(
-                200,
-                new StatusDocument(conductor.batches().get(), endpoint.get(), daemon.get()));
+                200, new StatusDocument(conductor.batches().get(), endpoint.get(), daemon.get()));
     }
 
     ApiServer.Reply openapi() throws IOException {

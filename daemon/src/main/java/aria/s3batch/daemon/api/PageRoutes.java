@@ -8,12 +8,14 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.OpenTable;
-import java.nio.ByteBuffer;
-import java.util.Optional;
-import java.util.concurrent.Semaphore;
+
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Fields;
 import org.jspecify.annotations.Nullable;
+
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.concurrent.Semaphore;
 
 /** Routes about the pages of one table in a batch: read, stage, truncate. */
 public final class PageRoutes {
@@ -71,7 +73,10 @@ public final class PageRoutes {
         if ((page == null) == (offset == null)) {
             throw new IllegalArgumentException("say either page or offset");
         }
-        long count = page == null ? orElse(number(query, "length"), 1) : orElse(number(query, "count"), 1);
+        long count =
+                page == null
+                        ? orElse(number(query, "length"), 1)
+                        : orElse(number(query, "count"), 1);
         long bytes = page == null ? count : Math.multiplyExact(count, pageBytes);
         long from = page == null ? orElse(offset, 0) : Math.multiplyExact(page, pageBytes);
         if (bytes < 1 || bytes > BYTES_MAX) {

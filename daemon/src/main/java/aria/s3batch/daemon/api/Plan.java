@@ -4,6 +4,7 @@ import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +22,8 @@ final class Plan {
     static PlanDocument of(BatchConductor conductor, BatchId batch) throws Exception {
         List<PlanDocument.TablePlan> tables = new ArrayList<>();
         ApplyForecast sum = ApplyForecast.NOTHING;
-        for (Map.Entry<TableName, ApplyForecast> table : conductor.forecast(batch).get().entrySet()) {
+        for (Map.Entry<TableName, ApplyForecast> table :
+                conductor.forecast(batch).get().entrySet()) {
             ApplyForecast one = table.getValue();
             sum = sum.plus(one);
             tables.add(

@@ -10,6 +10,7 @@ import aria.s3batch.s3block.NoSuchTableException;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.UnsupportedTableException;
+
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 
@@ -40,7 +41,6 @@ public final class Problems {
                 };
         String message = cause.getMessage();
         return Problem.of(
-                kind,
-                message == null || kind == Problem.Kind.FAILED ? cause.toString() : message);
+                kind, message == null || kind == Problem.Kind.FAILED ? cause.toString() : message);
     }
 }
