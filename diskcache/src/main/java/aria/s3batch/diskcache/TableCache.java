@@ -365,7 +365,7 @@ public final class TableCache implements Closeable {
     }
 
     private int visibleBytes(long baseVisible, long page) {
-        return (int) Math.clamp(baseVisible - page * pageBytes, 0, pageBytes);
+        return Math.clamp(baseVisible - page * pageBytes, 0, pageBytes);
     }
 
     /**

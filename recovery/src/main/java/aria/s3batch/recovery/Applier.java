@@ -1,7 +1,6 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.diskcache.BlockCache;
-import aria.s3batch.diskcache.CorruptPageException;
 import aria.s3batch.diskcache.DamagedPageFileException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.PageFile;
@@ -135,7 +134,6 @@ public final class Applier {
             return new ApplyOutcome.Waiting(String.valueOf(e.getMessage()));
         } catch (BaseChangedException
                 | DamagedTableException
-                | CorruptPageException
                 | DamagedPageFileException
                 | MissingPagesException e) {
             String reason = String.valueOf(e.getMessage());
@@ -341,15 +339,15 @@ public final class Applier {
                 if (table.needsBase(record)) {
                     assert etag != null : key;
                     Optional<byte[]> cached = cachedBase(record.block(), etag);
-                    Optional<StoredObject> found = Optional.empty();
-                    if (cached.isEmpty()) {
-                        found = store.get(key);
-                        String foundEtag = found.map(o -> o.version().etag()).orElse(null);
-                        if (!etag.equals(foundEtag)) {
-                            return settled(key, foundEtag);
+                    if (cached.isPresent()) {
+                        base = cached.get();
+                    } else {
+                        StoredObject found = store.get(key).orElse(null);
+                        if (found == null || !found.version().etag().equals(etag)) {
+                            return settled(key, found == null ? null : found.version().etag());
                         }
+                        base = decode(record.block(), found);
                     }
-                    base = cached.isPresent() ? cached.get() : decode(record.block(), found.get());
                 }
                 byte[] decoded = overlay(record, base);
                 byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());

@@ -5,8 +5,10 @@ import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 
 /**
@@ -23,8 +25,9 @@ final class ApplyPlan {
      * @return sorted; base ETags are not known yet and null
      */
     static List<BlockRecord> blocks(
-            TableGeometry geometry, FileLengths index, FileLengths data, StagedPages pages) {
-        var touched = new TreeMap<BlockName, PageTable.Builder>();
+            TableGeometry geometry, FileLengths index, FileLengths data, StagedPages pages)
+            throws IOException {
+        Map<BlockName, PageTable.Builder> touched = new TreeMap<>();
         pages.forEach(
                 (file, page, slot, crc32c, unverified) -> {
                     if (!geometry.isHeaderPage(file, page)) {
@@ -44,7 +47,7 @@ final class ApplyPlan {
             TableGeometry geometry,
             TableFile file,
             FileLengths lengths,
-            TreeMap<BlockName, PageTable.Builder> touched) {
+            Map<BlockName, PageTable.Builder> touched) {
         // L1: keptBytes is the smallest of the three, so blocks before it are as they were
         long intoBlocks = Math.max(0, lengths.keptBytes() - geometry.blocksStart(file));
         long first = intoBlocks / geometry.blockBytes() + 1;

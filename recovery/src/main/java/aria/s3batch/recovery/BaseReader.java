@@ -74,7 +74,7 @@ public final class BaseReader implements PageSource {
                 return;
             }
             BaseBlock fetched = fetch(block);
-            cache.put(key, fetched.bytes(), fetched.etag());
+            cache.put(key, ByteBuffer.wrap(fetched.bytes()), fetched.etag());
             into.put(fetched.bytes(), offset, pageBytes);
         }
     }

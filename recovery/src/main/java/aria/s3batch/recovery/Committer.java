@@ -22,6 +22,7 @@ import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -122,10 +123,10 @@ public final class Committer {
             throw new CommitRefusedException(base.table(), List.of(String.valueOf(e.getMessage())));
         }
         List<String> refusals = new ArrayList<>(HeaderRules.refusals(before, after));
-        long[] last = {-1, -1};
-        pages.forEach((file, page, slot, crc32c, unverified) -> last[file.ordinal()] = page);
-        Optional<FileLengths> index = lengths(table, after, TableFile.INDEX, last[0], refusals);
-        Optional<FileLengths> data = lengths(table, after, TableFile.DATA, last[1], refusals);
+        Map<TableFile, Long> lastPages = new EnumMap<>(TableFile.class);
+        pages.forEach((file, page, slot, crc32c, unverified) -> lastPages.put(file, page));
+        Optional<FileLengths> index = lengths(table, after, TableFile.INDEX, lastPages, refusals);
+        Optional<FileLengths> data = lengths(table, after, TableFile.DATA, lastPages, refusals);
         if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
         }
@@ -138,7 +139,7 @@ public final class Committer {
             OpenTable table,
             AriaHeader after,
             TableFile file,
-            long lastPage,
+            Map<TableFile, Long> lastPages,
             List<String> refusals) {
         long says = after.fileLength(file);
         long staged = table.cache().length(file);
@@ -148,6 +149,7 @@ public final class Committer {
                             .formatted(file.key(), says, staged));
             return Optional.empty();
         }
+        long lastPage = lastPages.getOrDefault(file, -1L);
         long pageBytes = after.pageBytes();
         if ((lastPage + 1) * pageBytes > says) {
             refusals.add(
@@ -187,7 +189,7 @@ public final class Committer {
         List<BlockRecord> based = new ArrayList<>(Collections.nCopies(plan.size(), null));
         var inFlight = new InFlight(executor, concurrency);
         inFlight.start(() -> unchanged(names.header(), base.headerEtag()));
-        inFlight.start(() -> unchanged(base.frmKey(), base.frmEtag()));
+        inFlight.start(() -> unchanged(names.frm(), base.frmEtag()));
         for (int i = 0; i < plan.size(); i++) {
             int at = i;
             inFlight.start(

@@ -157,7 +157,7 @@ public final class RocksJournal implements CommitJournal {
                 tableKey('P', batch, table, 0).array(),
                 (key, value) -> {
                     ByteBuffer tail = ByteBuffer.wrap(key, key.length - 9, 9);
-                    var name = new BlockName(TableFile.values()[tail.get()], tail.getLong());
+                    var name = new BlockName(fileOf(tail.get()), tail.getLong());
                     DataInputStream body = JournalValue.open(Kind.BLOCK, key, value);
                     blocks.add(RecordCodec.readBlock(name, body));
                 });
@@ -256,10 +256,18 @@ public final class RocksJournal implements CommitJournal {
             throws IOException, RocksDBException {
         byte[] key =
                 tableKey('P', batch, table, 9)
-                        .put((byte) block.block().file().ordinal())
+                        .put(codeOf(block.block().file()))
                         .putLong(block.block().number())
                         .array();
         rows.put(key, JournalValue.frame(Kind.BLOCK, key, out -> RecordCodec.write(block, out)));
+    }
+
+    private static byte codeOf(TableFile file) {
+        return (byte) (file == TableFile.INDEX ? 0 : 1);
+    }
+
+    private static TableFile fileOf(byte code) {
+        return code == 0 ? TableFile.INDEX : TableFile.DATA;
     }
 
     private static ByteBuffer batchKey(char kind, BatchId batch, int moreBytes) {
@@ -346,7 +354,8 @@ public final class RocksJournal implements CommitJournal {
     private static IOException failure(Path dir, String what, RocksDBException cause) {
         Status status = cause.getStatus();
         if (status != null && status.getCode() == Status.Code.Corruption) {
-            return new CorruptJournalException(dir.toString(), cause.getMessage(), cause);
+            return new CorruptJournalException(
+                    dir.toString(), String.valueOf(cause.getMessage()), cause);
         }
         return new IOException(
                 "journal " + dir + ": cannot " + what + ": " + cause.getMessage(), cause);

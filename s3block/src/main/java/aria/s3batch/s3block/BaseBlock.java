@@ -28,17 +28,6 @@ public record BaseBlock(byte[] bytes, String etag) {
      */
     public static BaseBlock read(ObjectStore store, BaseTable base, BlockName block, int length)
             throws IOException {
-        return readEither(store, base, block, length, length);
-    }
-
-    /**
-     * Reads a block that a batch changes in length, and may have changed already before a crash.
-     *
-     * @param otherLength the length if not {@code length}; 0 if there would be no block
-     */
-    public static BaseBlock readEither(
-            ObjectStore store, BaseTable base, BlockName block, int length, int otherLength)
-            throws IOException {
         String key = new ObjectNames(base.table()).block(block);
         StoredObject object =
                 store.get(key)
@@ -48,16 +37,15 @@ public record BaseBlock(byte[] bytes, String etag) {
                                                 key,
                                                 "a block of " + length + " bytes",
                                                 "no such object"));
+        return of(base, block, length, object);
+    }
+
+    /** As {@link #read}, from an object that was read already. */
+    public static BaseBlock of(BaseTable base, BlockName block, int length, StoredObject object)
+            throws DamagedTableException {
+        String key = new ObjectNames(base.table()).block(block);
         TableGeometry geometry = base.geometry();
-        byte[] bytes;
-        try {
-            bytes = BlockFrame.decode(object.body(), length, geometry.compressed(), key);
-        } catch (DamagedTableException e) {
-            if (otherLength == length || otherLength == 0) {
-                throw e;
-            }
-            bytes = BlockFrame.decode(object.body(), otherLength, geometry.compressed(), key);
-        }
+        byte[] bytes = BlockFrame.decode(object.body(), length, geometry.compressed(), key);
         List<String> problems = pageProblems(bytes, geometry, block);
         if (!problems.isEmpty()) {
             throw new DamagedTableException(
