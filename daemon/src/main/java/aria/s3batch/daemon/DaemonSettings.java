@@ -91,8 +91,7 @@ public record DaemonSettings(
 
     private static Path socket(OptionSources options) throws SettingsException {
         Path socket = options.path(OptionName.SOCKET, DEFAULT_SOCKET);
-        if (socket.toString().getBytes(StandardCharsets.UTF_8).length
-                > SOCKET_PATH_BYTES_MAX) {
+        if (socket.toString().getBytes(StandardCharsets.UTF_8).length > SOCKET_PATH_BYTES_MAX) {
             throw options.bad(
                     OptionName.SOCKET,
                     "a path of at most %d bytes".formatted(SOCKET_PATH_BYTES_MAX));

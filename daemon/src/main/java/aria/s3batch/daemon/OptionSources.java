@@ -77,8 +77,8 @@ final class OptionSources {
         }
         if (only != null && extra != null) {
             throw new SettingsException(
-                    "command line: --defaults-file and --defaults-extra-file exclude each other: with"
-                            + " the first, no other file is read");
+                    "command line: --defaults-file and --defaults-extra-file exclude each other:"
+                            + " with the first, no other file is read");
         }
         if (only != null) {
             sources.readFile(only, true);
@@ -134,9 +134,7 @@ final class OptionSources {
         }
         int equals = argument.indexOf('=');
         String name = argument.substring(2, equals < 0 ? argument.length() : equals);
-        takeOwn(
-                new Given(
-                        name, equals < 0 ? null : argument.substring(equals + 1), COMMAND_LINE));
+        takeOwn(new Given(name, equals < 0 ? null : argument.substring(equals + 1), COMMAND_LINE));
     }
 
     private void takeOwn(Given given) throws SettingsException {

@@ -7,14 +7,15 @@ package aria.s3batch.daemon;
 public final class SettingsException extends Exception {
     private static final long serialVersionUID = 1L;
 
+    private final String message;
+
     SettingsException(String message) {
         super(message);
+        this.message = message;
     }
 
     @Override
     public String getMessage() {
-        String message = super.getMessage();
-        assert message != null;
         return message;
     }
 }

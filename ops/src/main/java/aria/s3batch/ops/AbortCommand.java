@@ -6,8 +6,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "abort",
         description =
-                "Discard an open batch: its staged pages are deleted, its tables are unlocked, the bucket is"
-                        + " as it was. A committed batch cannot be aborted.")
+                "Discard an open batch: its staged pages are deleted, its tables are unlocked, the"
+                        + " bucket is as it was. A committed batch cannot be aborted.")
 final class AbortCommand extends DaemonVerb {
     @Parameters(paramLabel = "BATCH", description = "Batch id, as begin printed it.")
     String batch = "";

@@ -52,14 +52,13 @@ import java.util.function.Function;
             StatusCommand.class,
             ListCommand.class,
             ResolveCommand.class,
-            CheckCommand.class,
             InspectCommand.class
         })
 public final class AriaS3Batch {
     /** In one place, so that subcommands do not inherit it: about the whole, not about a verb. */
     private static final String[] ABOUT = {
-        "Batch updates of MariaDB S3 tables: lock tables, stage changed pages, commit, and the daemon"
-                + " aria_s3_batchd rewrites the S3 blocks they touch, also after a crash.",
+        "Batch updates of MariaDB S3 tables: lock tables, stage changed pages, commit, and the"
+                + " daemon aria_s3_batchd rewrites the S3 blocks they touch, also after a crash.",
         "",
         "A batch from start to end:",
         "  B=$(aria_s3_batch begin archive.orders)",
@@ -85,6 +84,7 @@ public final class AriaS3Batch {
         line.setParameterExceptionHandler((failure, ignored) -> misused(streams, failure, args));
         line.registerConverter(TableName.class, argument(TableName::parse));
         line.registerConverter(TableFile.class, argument(TableFile::ofKey));
+        addStoreOptions(line);
         System.setProperty("DEFAULT-SOCKET", DaemonSettings.DEFAULT_SOCKET);
         int exitCode = line.execute(args);
         streams.out().flush();
@@ -103,6 +103,13 @@ public final class AriaS3Batch {
         };
     }
 
+    private static void addStoreOptions(CommandLine line) {
+        if (line.getCommand() instanceof BucketVerb verb) {
+            BucketVerb.addStoreOptions(line.getCommandSpec(), verb);
+        }
+        line.getSubcommands().values().forEach(AriaS3Batch::addStoreOptions);
+    }
+
     /** What our own types say about a bad argument, for picocli to say. */
     private static <T> ITypeConverter<T> argument(Function<String, T> parse) {
         return text -> {
@@ -116,7 +123,7 @@ public final class AriaS3Batch {
 
     private static int misused(Streams streams, ParameterException failure, String[] args) {
         CommandLine command = failure.getCommandLine();
-        Problem problem = Problem.of(Problem.Kind.USAGE, failure.getMessage());
+        Problem problem = Problem.of(Problem.Kind.USAGE, IoFailure.words(failure));
         var output = new Output(streams);
         output.json = Arrays.asList(args).contains("--json");
         return report(
@@ -142,12 +149,13 @@ public final class AriaS3Batch {
         if (failure instanceof ProblemException known) {
             return known.problem();
         }
-        if (failure instanceof IOException) {
-            return Problem.of(Problem.Kind.FAILED, IoFailure.inWords((IOException) failure));
+        if (failure instanceof IOException io) {
+            return Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));
         }
         return Problem.of(
                 Problem.Kind.FAILED,
-                failure + ": this is a bug; --verbose shows where. Batches in the daemon are not"
+                failure
+                        + ": this is a bug; --verbose shows where. Batches in the daemon are not"
                         + " touched by it");
     }
 

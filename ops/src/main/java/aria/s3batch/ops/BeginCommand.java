@@ -8,19 +8,20 @@ import java.util.List;
 @Command(
         name = "begin",
         description = {
-            "Lock tables for one writer and open a batch on them. Prints the batch id, alone, on stdout.",
+            "Lock tables for one writer and open a batch on them. Prints the batch id, alone, on"
+                    + " stdout.",
             "",
-            "Servers go on reading; nothing in the bucket changes before commit. A table that is in a batch"
-                    + " already is refused at once. A batch that is not committed is gone when the daemon"
-                    + " stops."
+            "Servers go on reading; nothing in the bucket changes before commit. A table that is in"
+                + " a batch already is refused at once. A batch that is not committed is gone when"
+                + " the daemon stops."
         })
 final class BeginCommand extends DaemonVerb {
     @Parameters(
             arity = "1..*",
             paramLabel = "TABLE",
             description =
-                    "db.table, or db/table as in the bucket. A partitioned table means all its partitions;"
-                            + " db.table#P#p0 means one.")
+                    "db.table, or db/table as in the bucket. A partitioned table means all its"
+                            + " partitions; db.table#P#p0 means one.")
     List<String> tables = List.of();
 
     @Override

@@ -15,9 +15,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
         description = {
             "Commit a batch, then wait until it is applied, with a progress bar.",
             "",
-            "Once committed it cannot be lost: not by Ctrl-C here, nor by a crash of the daemon or the host,"
-                    + " which takes it up again at its next start. A commit that is refused changes nothing,"
-                    + " and the batch stays open."
+            "Once committed it cannot be lost: not by Ctrl-C here, nor by a crash of the daemon or"
+                + " the host, which takes it up again at its next start. A commit that is refused"
+                + " changes nothing, and the batch stays open."
         })
 final class CommitCommand extends DaemonVerb {
     private static final long POLL_INTERVAL_MS = 250;
@@ -27,7 +27,9 @@ final class CommitCommand extends DaemonVerb {
 
     @Option(
             names = "--no-wait",
-            description = "Return when the batch is committed; `aria_s3_batch status` shows its progress.")
+            description =
+                    "Return when the batch is committed; `aria_s3_batch status` shows its"
+                            + " progress.")
     boolean noWait;
 
     @Override
@@ -141,11 +143,12 @@ final class CommitCommand extends DaemonVerb {
     private static String quarantined(BatchDocument batch) {
         String reason = batch.reason();
         return """
-                batch %1$s is quarantined: %2$s
-                Its pages are kept and its tables stay locked until one of:
-                  aria_s3_batch resolve %1$s --retry    apply again, after the cause is removed
-                  aria_s3_batch resolve %1$s --discard  give it up; what it wrote stays
-                  aria_s3_batch resolve %1$s --force    apply over what others wrote"""
+        batch %1$s is quarantined: %2$s
+        Its pages are kept and its tables stay locked until one of:
+          aria_s3_batch resolve %1$s --retry    apply again, after the cause is removed
+          aria_s3_batch resolve %1$s --discard  give it up; what it wrote stays
+          aria_s3_batch resolve %1$s --force    apply over what others wrote\
+        """
                 .formatted(batch.batch(), reason == null ? "the daemon's log says why" : reason);
     }
 }

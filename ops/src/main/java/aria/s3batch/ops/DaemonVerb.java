@@ -14,9 +14,10 @@ abstract class DaemonVerb extends Verb {
     abstract void run(DaemonClient daemon) throws ProblemException, IOException;
 
     @Override
-    final void run() throws ProblemException, IOException {
+    final int run() throws ProblemException, IOException {
         try (var daemon = DaemonClient.of(settings.socketPath())) {
             run(daemon);
+            return 0;
         }
     }
 
@@ -25,7 +26,7 @@ abstract class DaemonVerb extends Verb {
         try {
             return BatchId.parse(text).toString();
         } catch (IllegalArgumentException e) {
-            throw new ProblemException(Problem.of(Problem.Kind.USAGE, e.getMessage()), e);
+            throw new ProblemException(Problem.of(Problem.Kind.USAGE, IoFailure.words(e)), e);
         }
     }
 }

@@ -14,9 +14,9 @@ import java.util.List;
         description = {
             "Write pages to stdout as the batch sees them: staged pages over those in S3.",
             "",
-            "They are bytes, and are not written to a terminal: send them to a file or a pipe, or use --json"
-                    + " (Base64, one string a page). Past the end of the file there are no pages: fewer"
-                    + " are written than asked for, and stderr says so."
+            "They are bytes, and are not written to a terminal: send them to a file or a pipe, or"
+                + " use --json (Base64, one string a page). Past the end of the file there are no"
+                + " pages: fewer are written than asked for, and stderr says so."
         })
 final class GetCommand extends DaemonVerb {
     /** Of one request. */
@@ -47,7 +47,8 @@ final class GetCommand extends DaemonVerb {
         }
         if (!output.json && output.streams().outIsTerminal()) {
             throw ProblemException.usage(
-                    "pages are bytes and stdout is a terminal: redirect it to a file, or use --json");
+                    "pages are bytes and stdout is a terminal: redirect it to a file, or use"
+                            + " --json");
         }
         String batch = batchId(at.batch);
         int pageBytes = daemon.table(batch, at.table).pageBytes();
@@ -73,12 +74,7 @@ final class GetCommand extends DaemonVerb {
         if (output.json) {
             output.document(
                     new Pages(
-                            batch,
-                            at.table.display(),
-                            at.file.key(),
-                            at.page,
-                            pageBytes,
-                            encoded));
+                            batch, at.table.display(), at.file.key(), at.page, pageBytes, encoded));
         }
     }
 

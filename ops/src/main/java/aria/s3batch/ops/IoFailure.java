@@ -14,7 +14,13 @@ final class IoFailure {
             case NoSuchFileException e -> e.getFile() + ": no such file or directory";
             case AccessDeniedException e -> e.getFile() + ": permission denied";
             case FileSystemException e -> e.getFile() + ": " + e.getReason();
-            default -> failure.getMessage() == null ? failure.toString() : failure.getMessage();
+            default -> words(failure);
         };
+    }
+
+    /** The message, or the kind of exception where there is none. */
+    static String words(Exception failure) {
+        String message = failure.getMessage();
+        return message == null ? failure.toString() : message;
     }
 }

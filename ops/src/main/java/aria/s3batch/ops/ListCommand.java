@@ -9,7 +9,8 @@ import java.util.Map;
 
 @Command(
         name = "list",
-        description = "List batches, one line each: id, state, tables. An applied batch is not listed.")
+        description =
+                "List batches, one line each: id, state, tables. An applied batch is not listed.")
 final class ListCommand extends DaemonVerb {
     @Override
     void run(DaemonClient daemon) throws ProblemException {

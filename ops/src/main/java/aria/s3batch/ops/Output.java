@@ -18,7 +18,9 @@ final class Output {
 
     @Option(
             names = "--json",
-            description = "Print one JSON document on stdout, for a failure too; messages stay on stderr.")
+            description =
+                    "Print one JSON document on stdout, for a failure too; messages stay on"
+                            + " stderr.")
     boolean json;
 
     @Option(

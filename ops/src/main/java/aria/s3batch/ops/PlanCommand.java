@@ -11,7 +11,8 @@ import java.util.Locale;
 @Command(
         name = "plan",
         description =
-                "Show what commit would do now, and what it would cost. Changes nothing, locks nothing more.")
+                "Show what commit would do now, and what it would cost. Changes nothing, locks"
+                        + " nothing more.")
 final class PlanCommand extends DaemonVerb {
     @Parameters(paramLabel = "BATCH", description = "Batch id, as begin printed it.")
     String batch = "";
@@ -52,7 +53,8 @@ final class PlanCommand extends DaemonVerb {
         out.println(
                 String.format(
                         Locale.ROOT,
-                        "cost      %.4f USD of requests, at the list price of S3 Standard, us-east-1",
+                        "cost      %.4f USD of requests, at the list price of S3 Standard,"
+                                + " us-east-1",
                         plan.costUsd()));
     }
 }

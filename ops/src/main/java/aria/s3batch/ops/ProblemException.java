@@ -31,6 +31,11 @@ class ProblemException extends Exception {
         return of(Problem.Kind.REFUSED, detail);
     }
 
+    @Override
+    public String getMessage() {
+        return problem.detail();
+    }
+
     Problem problem() {
         return problem;
     }

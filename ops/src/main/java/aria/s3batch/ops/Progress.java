@@ -48,8 +48,7 @@ final class Progress implements AutoCloseable {
                                 .setUnit(" " + unit, 1)
                                 .setUpdateIntervalMillis(200)
                                 // told the width, it does not ask a terminal library for it
-                                .setConsumer(
-                                        new ConsoleProgressBarConsumer(streams.err(), COLUMNS))
+                                .setConsumer(new ConsoleProgressBarConsumer(streams.err(), COLUMNS))
                                 .build()
                         : null;
     }

@@ -16,10 +16,12 @@ import java.nio.file.Path;
 @Command(
         name = "put",
         description = {
-            "Stage page images in an open batch: one or more whole pages, in order, from a file or stdin.",
+            "Stage page images in an open batch: one or more whole pages, in order, from a file or"
+                    + " stdin.",
             "",
-            "Each page must have its checksum. The last page of a file and pages past its end may be put: the"
-                    + " header, which is pages of the index file too, must say the new length at commit."
+            "Each page must have its checksum. The last page of a file and pages past its end may"
+                    + " be put: the header, which is pages of the index file too, must say the new"
+                    + " length at commit."
         })
 final class PutCommand extends DaemonVerb {
     /** Of one request. */
@@ -48,7 +50,9 @@ final class PutCommand extends DaemonVerb {
             long pages = stage(daemon, batch, images, table.pageBytes());
             output.result(
                     new Staged(batch, at.table.display(), at.file.key(), at.page, pages),
-                    () -> output.say("staged %d pages from %s".formatted(pages, at.place(at.page))));
+                    () ->
+                            output.say(
+                                    "staged %d pages from %s".formatted(pages, at.place(at.page))));
         }
     }
 

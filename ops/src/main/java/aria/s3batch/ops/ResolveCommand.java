@@ -8,8 +8,9 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "resolve",
         description = {
-            "End the quarantine of a batch, in one of three ways. `aria_s3_batch status BATCH` says why it is"
-                    + " quarantined. Until then its tables stay locked and its pages are kept."
+            "End the quarantine of a batch, in one of three ways. `aria_s3_batch status BATCH` says"
+                    + " why it is quarantined. Until then its tables stay locked and its pages are"
+                    + " kept."
         })
 final class ResolveCommand extends DaemonVerb {
     @Parameters(paramLabel = "BATCH", description = "Batch id, as begin printed it.")
@@ -30,14 +31,15 @@ final class ResolveCommand extends DaemonVerb {
                 names = "--discard",
                 required = true,
                 description =
-                        "Give the batch up. Blocks that it has already written stay as they are: check the"
-                                + " table afterwards.")
+                        "Give the batch up. Blocks that it has already written stay as they are:"
+                                + " check the table afterwards.")
         boolean discard;
 
         @Option(
                 names = "--force",
                 required = true,
-                description = "Apply over what others wrote to the same blocks: their change is lost.")
+                description =
+                        "Apply over what others wrote to the same blocks: their change is lost.")
         boolean force;
 
         String word() {

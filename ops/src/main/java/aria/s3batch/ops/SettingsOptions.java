@@ -30,8 +30,8 @@ final class SettingsOptions {
             names = "--socket",
             paramLabel = "PATH",
             description =
-                    "The daemon's socket; by default what the option files say in [aria_s3_batchd], else"
-                            + " ${DEFAULT-SOCKET}.")
+                    "The daemon's socket; by default what the option files say in [aria_s3_batchd],"
+                            + " else ${DEFAULT-SOCKET}.")
     @Nullable Path socket;
 
     Path socketPath() throws ProblemException, IOException {

@@ -15,8 +15,6 @@ final class Sizes {
             value /= 1024;
             unit++;
         }
-        return unit == 0
-                ? bytes + " B"
-                : String.format(Locale.ROOT, "%.1f %s", value, UNITS[unit]);
+        return unit == 0 ? bytes + " B" : String.format(Locale.ROOT, "%.1f %s", value, UNITS[unit]);
     }
 }

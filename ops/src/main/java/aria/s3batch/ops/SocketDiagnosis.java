@@ -19,8 +19,8 @@ final class SocketDiagnosis {
      */
     static ProblemException of(Path socket, Throwable cause) {
         try {
-            socket.toRealPath();
-            if (!Files.isWritable(socket)) {
+            Path found = socket.toRealPath();
+            if (!Files.isWritable(found)) {
                 return forbidden(socket, socket, cause);
             }
             return notRunning(socket, "nothing listens there: it has ended", cause);
@@ -38,8 +38,8 @@ final class SocketDiagnosis {
         return new NoAnswerException(
                 "aria_s3_batchd is not running (tried %s: %s). Start it: systemctl start aria_s3_batchd, or"
                                 .formatted(socket, found)
-                        + " aria_s3_batchd; if it uses another socket, name it with --socket=PATH or"
-                        + " --defaults-file=FILE",
+                        + " aria_s3_batchd; if it uses another socket, name it with --socket=PATH"
+                        + " or --defaults-file=FILE",
                 false,
                 cause);
     }

@@ -14,13 +14,14 @@ import java.nio.file.Path;
 @Command(
         name = "stage",
         description = {
-            "Stage every page in which a changed local copy of the table differs from the table as the batch"
-                    + " sees it.",
+            "Stage every page in which a changed local copy of the table differs from the table as"
+                    + " the batch sees it.",
             "",
-            "DIR holds the table's .MAI and .MAD, named as in the bucket (sp@002dx.MAI), made by aria_s3_copy"
-                    + " or ALTER TABLE ... ENGINE=Aria TRANSACTIONAL=0, changed by SQL, and closed: run FLUSH"
-                    + " TABLES first (FLUSH TABLES ... FOR EXPORT leaves the table marked open). Partitions are"
-                    + " staged one by one. The whole table is read from S3 once; staging again is harmless."
+            "DIR holds the table's .MAI and .MAD, named as in the bucket (sp@002dx.MAI), made by"
+                + " aria_s3_copy or ALTER TABLE ... ENGINE=Aria TRANSACTIONAL=0, changed by SQL,"
+                + " and closed: run FLUSH TABLES first (FLUSH TABLES ... FOR EXPORT leaves the"
+                + " table marked open). Partitions are staged one by one. The whole table is read"
+                + " from S3 once; staging again is harmless."
         })
 final class StageCommand extends DaemonVerb {
     @Parameters(index = "0", paramLabel = "BATCH", description = "Batch id, as begin printed it.")

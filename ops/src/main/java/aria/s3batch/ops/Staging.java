@@ -79,11 +79,18 @@ final class Staging {
         int keystart = seen.keystart();
         long dataPages = stage(TableFile.DATA, 0, local.length(TableFile.DATA));
         long indexPages = stage(TableFile.INDEX, keystart, local.length(TableFile.INDEX));
-        boolean truncated = truncate(TableFile.DATA) | truncate(TableFile.INDEX);
+        boolean dataTruncated = truncate(TableFile.DATA);
+        boolean indexTruncated = truncate(TableFile.INDEX);
         local.checkUnchanged();
         indexPages += stage(TableFile.INDEX, 0, keystart);
         local.checkUnchanged();
-        return new Staged(batch, table.display(), compared, indexPages, dataPages, truncated);
+        return new Staged(
+                batch,
+                table.display(),
+                compared,
+                indexPages,
+                dataPages,
+                dataTruncated || indexTruncated);
     }
 
     private AriaHeader batchHeader() throws ProblemException, IOException {
@@ -93,13 +100,12 @@ final class Staging {
 
     /** Answers how many pages were staged. */
     private long stage(TableFile file, long from, long to) throws ProblemException, IOException {
-        long batchEnd =
-                file == TableFile.INDEX ? seen.index().bytes() : seen.data().bytes();
+        long batchEnd = file == TableFile.INDEX ? seen.index().bytes() : seen.data().bytes();
         long staged = 0;
         for (long offset = from; offset < to; offset += rangeBytes) {
             int length = (int) Math.min(rangeBytes, to - offset);
             byte[] wanted = local.read(file, offset, length);
-            int known = (int) Math.clamp(batchEnd - offset, 0, length);
+            int known = Math.clamp(batchEnd - offset, 0, length);
             byte[] found =
                     known == 0 ? new byte[0] : daemon.read(batch, table, file, offset, known);
             staged += stageDifferences(file, offset, wanted, found);
@@ -143,8 +149,7 @@ final class Staging {
     }
 
     private boolean truncate(TableFile file) throws ProblemException {
-        long batchEnd =
-                file == TableFile.INDEX ? seen.index().bytes() : seen.data().bytes();
+        long batchEnd = file == TableFile.INDEX ? seen.index().bytes() : seen.data().bytes();
         if (local.length(file) >= batchEnd) {
             return false;
         }

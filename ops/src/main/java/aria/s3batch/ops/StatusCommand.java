@@ -14,12 +14,12 @@ import java.util.Map;
 @Command(
         name = "status",
         description = {
-            "Show the daemon, what it found out about the object store, and its batches: state, pages,"
-                    + " progress, and why one is quarantined. With BATCH, that batch alone.",
+            "Show the daemon, what it found out about the object store, and its batches: state,"
+                    + " pages, progress, and why one is quarantined. With BATCH, that batch alone.",
             "",
-            "States: OPEN (not committed: gone when the daemon stops), COMMITTED and APPLYING (cannot be lost),"
-                    + " QUARANTINED (needs `aria_s3_batch resolve`); APPLIED and ABORTED batches are shown only"
-                    + " by id, until the daemon stops."
+            "States: OPEN (not committed: gone when the daemon stops), COMMITTED and APPLYING"
+                    + " (cannot be lost), QUARANTINED (needs `aria_s3_batch resolve`); APPLIED and"
+                    + " ABORTED batches are shown only by id, until the daemon stops."
         })
 final class StatusCommand extends DaemonVerb {
     private static final int COLUMNS = 80;
@@ -86,9 +86,7 @@ final class StatusCommand extends DaemonVerb {
                 batch.blocksTotal() == 0
                         ? ""
                         : ", %d of %d blocks".formatted(batch.blocksDone(), batch.blocksTotal());
-        line(
-                "%s %s %d pages%s"
-                        .formatted(batch.batch(), batch.state(), batch.pages(), applied));
+        line("%s %s %d pages%s".formatted(batch.batch(), batch.state(), batch.pages(), applied));
         for (String table : batch.tables()) {
             line(INDENT + table);
         }
