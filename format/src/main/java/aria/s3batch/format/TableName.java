@@ -1,10 +1,150 @@
 package aria.s3batch.format;
 
+import java.util.regex.Pattern;
+
 /**
  * A table as the bucket names it: both parts in MariaDB's file-name encoding, {@code #P#} of a
- * partition literal.
+ * partition literal. A name that was made is safe as a key and as a file name: no slash, no dot.
+ *
+ * @param database the folder of the database
+ * @param table the folder of the table, or of one partition of it
  */
 public record TableName(String database, String table) implements Comparable<TableName> {
+    private static final String PARTITION = "#P#";
+    private static final String NAME = "(?:[A-Za-z0-9_]|@[0-9a-f]{4}|@[0-9A-Za-z]{2})+";
+    private static final Pattern DATABASE = Pattern.compile(NAME);
+    private static final Pattern TABLE =
+            Pattern.compile(NAME + "(?:#P#" + NAME + "(?:#SP#" + NAME + ")?)?");
+
+    /** Where a name as SQL shows it is cut into parts that are encoded by themselves. */
+    private static final Pattern SEPARATOR = Pattern.compile("#S?P#");
+
+    /**
+     * @throws IllegalArgumentException a part is not in file-name encoding
+     */
+    public TableName {
+        check(DATABASE, "database", database);
+        check(TABLE, "table", table);
+    }
+
+    private static void check(Pattern pattern, String what, String name) {
+        if (!pattern.matcher(name).matches()) {
+            throw new IllegalArgumentException(
+                    "not a %s name in MariaDB's file-name encoding: '%s'".formatted(what, name));
+        }
+    }
+
+    /**
+     * A table as a user names it: {@code db.table} as SQL shows the names, with or without backticks, or
+     * {@code db/table} as in the bucket. {@code #P#} and {@code #SP#} lead to a partition in both.
+     *
+     * @throws IllegalArgumentException neither; the message says why
+     */
+    public static TableName parse(String text) {
+        if (!text.startsWith("`") && text.indexOf('/') >= 0) {
+            int slash = text.indexOf('/');
+            return new TableName(text.substring(0, slash), text.substring(slash + 1));
+        }
+        SqlName database = SqlName.read(text, 0);
+        if (database.end() >= text.length() || text.charAt(database.end()) != '.') {
+            throw new IllegalArgumentException(
+                    "not a table: '" + text + "' (write db.table, or db/table as in the bucket)");
+        }
+        SqlName table = SqlName.read(text, database.end() + 1);
+        if (table.end() != text.length()) {
+            throw new IllegalArgumentException(
+                    "not a table: '%s' goes on after db.table at '%s' (quote a name that has a dot with"
+                                    .formatted(text, text.substring(table.end()))
+                            + " backticks)");
+        }
+        return new TableName(FileNameEncoding.encode(database.name()), encodeTable(table.name()));
+    }
+
+    private static String encodeTable(String name) {
+        StringBuilder encoded = new StringBuilder();
+        int from = 0;
+        for (var match : SEPARATOR.matcher(name).results().toList()) {
+            encoded.append(FileNameEncoding.encode(name.substring(from, match.start())));
+            encoded.append(match.group());
+            from = match.end();
+        }
+        return encoded.append(FileNameEncoding.encode(name.substring(from))).toString();
+    }
+
+    /** One name of a dotted pair, and where it ends in the text. */
+    private record SqlName(String name, int end) {
+        static SqlName read(String text, int from) {
+            if (from >= text.length() || text.charAt(from) != '`') {
+                int dot = text.indexOf('.', from);
+                int end = dot < 0 ? text.length() : dot;
+                return new SqlName(nonEmpty(text, text.substring(from, end)), end);
+            }
+            StringBuilder name = new StringBuilder();
+            for (int i = from + 1; i < text.length(); i++) {
+                char c = text.charAt(i);
+                if (c != '`') {
+                    name.append(c);
+                } else if (text.startsWith("``", i)) {
+                    name.append('`');
+                    i++;
+                } else {
+                    return new SqlName(nonEmpty(text, name.toString()), i + 1);
+                }
+            }
+            throw new IllegalArgumentException(
+                    "not a table: '" + text + "' lacks a closing backtick");
+        }
+
+        private static String nonEmpty(String text, String name) {
+            if (name.isEmpty()) {
+                throw new IllegalArgumentException("not a table: '" + text + "' has an empty name");
+            }
+            return name;
+        }
+    }
+
+    /**
+     * The name as SQL shows it, which {@link #parse} takes back; with backticks only where it would not be
+     * taken back without, and in the form of the bucket where SQL's is ambiguous.
+     */
+    public String display() {
+        String shownDatabase = FileNameEncoding.decode(database);
+        String shownTable = FileNameEncoding.decode(table);
+        String plain = shownDatabase + "." + shownTable;
+        if (isTakenBack(plain)) {
+            return plain;
+        }
+        String quoted =
+                "`%s`.`%s`"
+                        .formatted(shownDatabase.replace("`", "``"), shownTable.replace("`", "``"));
+        return isTakenBack(quoted) ? quoted : path();
+    }
+
+    private boolean isTakenBack(String text) {
+        try {
+            return parse(text).equals(this);
+        } catch (IllegalArgumentException e) {
+            return false; // the answer: it would be refused
+        }
+    }
+
+    /** Whether this is one partition, or sub-partition, of a table. */
+    public boolean isPartition() {
+        return table.contains(PARTITION);
+    }
+
+    /** The partitioned table, if this is a partition; else this table. */
+    public TableName base() {
+        return isPartition()
+                ? new TableName(database, table.substring(0, table.indexOf(PARTITION)))
+                : this;
+    }
+
+    /** What the keys of all partitions of this table start with: {@code database/table#P#}. */
+    public String partitionPrefix() {
+        return base().path() + PARTITION;
+    }
+
     /** {@code database/table}: the key prefix, without a trailing slash. */
     public String path() {
         return database + "/" + table;
