@@ -2,8 +2,10 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
+import aria.s3batch.s3block.NoSuchTableException;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -52,6 +54,7 @@ import java.util.function.Function;
             StatusCommand.class,
             ListCommand.class,
             ResolveCommand.class,
+            CheckCommand.class,
             InspectCommand.class
         })
 public final class AriaS3Batch {
@@ -148,6 +151,12 @@ public final class AriaS3Batch {
     private static Problem problem(Exception failure) {
         if (failure instanceof ProblemException known) {
             return known.problem();
+        }
+        if (failure instanceof DamagedTableException damaged) {
+            return Problem.of(Problem.Kind.QUARANTINED, IoFailure.words(damaged));
+        }
+        if (failure instanceof NoSuchTableException absent) {
+            return Problem.of(Problem.Kind.NOT_FOUND, IoFailure.words(absent));
         }
         if (failure instanceof IOException io) {
             return Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));

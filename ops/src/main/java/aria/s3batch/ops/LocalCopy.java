@@ -2,6 +2,7 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.format.AriaHeader;
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 
@@ -61,6 +62,14 @@ final class LocalCopy implements AutoCloseable {
     }
 
     private static AriaHeader readHeader(LocalFile index) throws ProblemException, IOException {
+        try {
+            return parseHeader(index);
+        } catch (DamagedTableException e) {
+            throw ProblemException.refused(e.getMessage() + ". Nothing was staged");
+        }
+    }
+
+    private static AriaHeader parseHeader(LocalFile index) throws ProblemException, IOException {
         String place = index.path.toString();
         byte[] prefix = index.read(0, (int) Math.min(AriaHeader.BYTES_MAX, index.version.bytes));
         int keystart = AriaHeader.keystartOf(prefix, place);

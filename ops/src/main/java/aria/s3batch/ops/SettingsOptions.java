@@ -23,7 +23,7 @@ final class SettingsOptions {
     @Option(
             names = "--defaults-extra-file",
             paramLabel = "FILE",
-            description = "Read this option file after the default files.")
+            description = "Read this option file too, after the global ones and before ~/.my.cnf.")
     @Nullable Path defaultsExtraFile;
 
     @Option(

@@ -75,7 +75,7 @@ final class Staging {
      *     daemon says about a page, those before it are staged then
      */
     Staged run() throws ProblemException, IOException {
-        StageRules.check(local, seen, batchHeader(), table);
+        StageRules.check(local, seen, batchHeader());
         int keystart = seen.keystart();
         long dataPages = stage(TableFile.DATA, 0, local.length(TableFile.DATA));
         long indexPages = stage(TableFile.INDEX, keystart, local.length(TableFile.INDEX));

@@ -45,14 +45,11 @@ final class StatusCommand extends DaemonVerb {
     private void print(StatusDocument status) {
         StatusDocument.DaemonFacts daemon = status.daemon();
         line(
-                "daemon    %s, pid %d, since %s%s"
-                        .formatted(
-                                daemon.version(),
-                                daemon.pid(),
-                                daemon.startedAt(),
-                                daemon.replaying()
-                                        ? ", replaying batches committed before it stopped"
-                                        : ""));
+                "daemon    %s, pid %d, since %s"
+                        .formatted(daemon.version(), daemon.pid(), daemon.startedAt()));
+        if (daemon.replaying()) {
+            line("          replaying batches that were committed before its last stop");
+        }
         line(
                 "cache     %s of %s used in %s"
                         .formatted(

@@ -10,7 +10,17 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
 /** One run of the command line in this JVM, and what became of it. */
-record CommandLineRun(int exitCode, byte[] outBytes, String err) {
+final class CommandLineRun {
+    private final int exitCode;
+    private final byte[] out;
+    private final String err;
+
+    private CommandLineRun(int exitCode, byte[] out, String err) {
+        this.exitCode = exitCode;
+        this.out = out;
+        this.err = err;
+    }
+
     static CommandLineRun of(String... args) {
         return withInput(new byte[0], false, args);
     }
@@ -35,8 +45,20 @@ record CommandLineRun(int exitCode, byte[] outBytes, String err) {
                 exitCode, out.toByteArray(), err.toString(StandardCharsets.UTF_8));
     }
 
+    int exitCode() {
+        return exitCode;
+    }
+
+    String err() {
+        return err;
+    }
+
+    byte[] outBytes() {
+        return out;
+    }
+
     String out() {
-        return new String(outBytes, StandardCharsets.UTF_8);
+        return new String(out, StandardCharsets.UTF_8);
     }
 
     /** Stdout as one JSON document, in one line and nothing else. */
@@ -44,6 +66,6 @@ record CommandLineRun(int exitCode, byte[] outBytes, String err) {
         if (!out().endsWith("}\n") || out().indexOf('\n') != out().length() - 1) {
             throw new AssertionError("not one line of JSON: " + out());
         }
-        return new ObjectMapper().readTree(outBytes);
+        return new ObjectMapper().readTree(out);
     }
 }

@@ -1,5 +1,7 @@
 package aria.s3batch.ops;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
@@ -20,11 +22,13 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
+import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Fields;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.net.URLEncoder;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -34,6 +38,7 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Answers as openapi.yaml says, on a real Unix socket, for one open batch on one table that is held in
@@ -81,9 +86,7 @@ final class FakeDaemon implements AutoCloseable {
     }
 
     byte[] view(TableFile file) {
-        byte[] bytes = view.get(file);
-        assert bytes != null;
-        return bytes;
+        return Objects.requireNonNull(view.get(file));
     }
 
     List<String> writes() {
@@ -93,8 +96,12 @@ final class FakeDaemon implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        server.stop();
+    public void close() {
+        try {
+            server.stop();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
     }
 
     private final class Routes extends Handler.Abstract {
@@ -108,7 +115,7 @@ final class FakeDaemon implements AutoCloseable {
                 request.getConnectionMetaData().getConnection().getEndPoint().close();
                 return true;
             }
-            byte[] body = Content.Source.asByteArrayAsync(request, 16 << 20).get();
+            byte[] body = BufferUtil.toArray(Content.Source.asByteBuffer(request));
             Object answer;
             String strange = strangeAnswer;
             if (strange != null) {
@@ -153,8 +160,8 @@ final class FakeDaemon implements AutoCloseable {
             return status();
         }
         if (path.length == 3) {
-            List<?> tables = (List<?>) mapper.readValue(body, Map.class).get("tables");
-            return tables.equals(List.of(table.display()))
+            Object tables = mapper.readValue(body, Map.class).get("tables");
+            return List.of(table.display()).equals(tables)
                     ? new BegunDocument(BATCH, List.of(table.display()))
                     : Problem.of(Problem.Kind.NOT_FOUND, "no S3 table " + tables);
         }
@@ -235,9 +242,8 @@ final class FakeDaemon implements AutoCloseable {
     }
 
     private TableDocument.FileDocument file(TableFile file) {
-        Long base = baseBytes.get(file);
-        assert base != null;
-        return new TableDocument.FileDocument(view(file).length, base);
+        return new TableDocument.FileDocument(
+                view(file).length, Objects.requireNonNull(baseBytes.get(file)));
     }
 
     private static long number(Fields query, String name) {
@@ -245,7 +251,7 @@ final class FakeDaemon implements AutoCloseable {
     }
 
     private static String encoded(String name) {
-        return java.net.URLEncoder.encode(name, UTF_8);
+        return URLEncoder.encode(name, UTF_8);
     }
 
     private StatusDocument status() {
@@ -266,6 +272,4 @@ final class FakeDaemon implements AutoCloseable {
     static BatchDocument state(String state, long done, long total, @Nullable String reason) {
         return new BatchDocument(BATCH, state, List.of("fx_shared.plain"), 9, done, total, reason);
     }
-
-    private static final java.nio.charset.Charset UTF_8 = java.nio.charset.StandardCharsets.UTF_8;
 }
