@@ -1,3 +1,9 @@
+/**
+ * The daemon: batches and their single writer. Start with {@link BatchConductor}, the agent to which all
+ * state of batches belongs, and {@link Batch}, its states. {@link Daemon} wires the rooms together, starts
+ * and stops them; {@link CacheDirLock} keeps a second daemon out; {@code .api} is the HTTP interface, whose
+ * threads only send commands to the conductor and read pages.
+ */
 @NullMarked
 package aria.s3batch.daemon;
 

@@ -9,6 +9,9 @@ import java.util.regex.Pattern;
  * ({@code frm}) and partition list ({@code par}) are those of the partitioned table.
  */
 public record ObjectNames(TableName table) {
+    /** The name of the header's object below the table's prefix. */
+    public static final String HEADER = "aria";
+
     private static final Pattern BLOCK = Pattern.compile("(index|data)/([0-9]{6,18})");
 
     /** {@code database/table/}: what all keys of this table, or partition, start with. */
@@ -18,7 +21,7 @@ public record ObjectNames(TableName table) {
 
     /** The header. */
     public String header() {
-        return prefix() + "aria";
+        return prefix() + HEADER;
     }
 
     /** The table definition; for a partition, that of its table. */

@@ -1,0 +1,85 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.daemon.api.Problem;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * One process per cache directory: an advisory lock on {@code daemon.lock}, which holds the pid in text.
+ * The kernel drops the lock with the process, however that ends.
+ */
+public final class CacheDirLock implements AutoCloseable {
+    private static final String FILE = "daemon.lock";
+
+    private final FileChannel channel;
+
+    private CacheDirLock(FileChannel channel) {
+        this.channel = channel;
+    }
+
+    /**
+     * Creates the directory if need be, and takes it.
+     *
+     * @throws BatchException another process has it, or it cannot be written
+     */
+    public static CacheDirLock take(Path cacheDir) throws IOException {
+        FileChannel channel;
+        try {
+            Files.createDirectories(cacheDir);
+            channel =
+                    FileChannel.open(
+                            cacheDir.resolve(FILE),
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE);
+        } catch (FileSystemException e) {
+            String why =
+                    e instanceof AccessDeniedException
+                            ? "permission denied"
+                            : String.valueOf(e.getReason() == null ? e : e.getReason());
+            throw new BatchException(
+                    Problem.Kind.FAILED,
+                    ("cache directory %s cannot be used: %s: %s. Nothing was changed. Set cache-dir"
+                                    + " to a directory that user %s can write")
+                            .formatted(
+                                    cacheDir, e.getFile(), why, System.getProperty("user.name")));
+        }
+        try {
+            FileLock lock = channel.tryLock();
+            if (lock == null) {
+                throw new BatchException(
+                        Problem.Kind.REFUSED,
+                        ("cache directory %s is in use by process %s. Nothing was changed. Talk to"
+                                        + " that daemon, or stop it first")
+                                .formatted(cacheDir, pidIn(channel)));
+            }
+            ByteBuffer pid = StandardCharsets.US_ASCII.encode(ProcessHandle.current().pid() + "\n");
+            channel.truncate(0);
+            channel.write(pid, 0);
+            return new CacheDirLock(channel);
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    private static String pidIn(FileChannel channel) throws IOException {
+        ByteBuffer text = ByteBuffer.allocate(32);
+        channel.read(text, 0);
+        return StandardCharsets.US_ASCII.decode(text.flip()).toString().strip();
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+}

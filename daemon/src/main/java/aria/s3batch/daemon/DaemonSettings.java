@@ -1,0 +1,150 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.s3block.StoreSettings;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What {@code aria_s3_batchd} is told, from MariaDB option files and the command line; see {@link
+ * OptionSources} for where from and in which order. Values only, all checked.
+ *
+ * @param store {@code s3-*}: the server's own options, with its defaults
+ * @param socket {@code socket}: where the HTTP interface listens
+ * @param cacheDir {@code cache-dir}: page files and journal; the only copy of committed pages until they
+ *     are applied
+ * @param cacheSizeBytes {@code cache-size}: most disk that staged pages may take, over all batches
+ * @param blockCacheSizeBytes {@code block-cache-size}: most disk for blocks read from S3
+ * @param applyConcurrency {@code apply-concurrency}: blocks in flight while batches are applied
+ */
+public record DaemonSettings(
+        StoreSettings store,
+        Path socket,
+        Path cacheDir,
+        long cacheSizeBytes,
+        long blockCacheSizeBytes,
+        int applyConcurrency) {
+    public static final String DEFAULT_SOCKET = "/run/aria_s3_batch/aria_s3_batch.sock";
+    public static final String DEFAULT_CACHE_DIR = "/var/lib/aria_s3_batch";
+
+    /** The address field of a Unix socket holds 108 bytes, the last one zero. */
+    private static final int SOCKET_PATH_BYTES_MAX = 107;
+
+    private static final long DEFAULT_CACHE_SIZE = 16L << 30;
+    private static final long DEFAULT_BLOCK_CACHE_SIZE = 1L << 30;
+    private static final int DEFAULT_APPLY_CONCURRENCY = 4;
+    private static final int APPLY_CONCURRENCY_MAX = 64;
+
+    /** One block of the largest size must find room. */
+    private static final long SIZE_MIN = 16L << 20;
+
+    /** Requests of open batches and of {@code begin}, which go on beside an apply. */
+    private static final int OTHER_REQUESTS = 8;
+
+    /**
+     * @param arguments {@code --name=value}, {@code --defaults-file=} and {@code --defaults-extra-file=}
+     * @param home whose {@code .my.cnf} is read
+     * @throws SettingsException an option is unknown, missing or has a bad value
+     * @throws IOException an option file cannot be read
+     */
+    public static DaemonSettings read(List<String> arguments, Path home)
+            throws SettingsException, IOException {
+        return of(OptionSources.read(arguments, home));
+    }
+
+    /** The socket alone, for clients: the same files, but a bucket need not be configured. */
+    public static Path readSocket(List<String> arguments, Path home)
+            throws SettingsException, IOException {
+        return socket(OptionSources.read(arguments, home));
+    }
+
+    /** The {@code s3-*} options that {@link #read} takes as {@code --name=value}. */
+    public static List<String> storeOptions() {
+        var keys = new ArrayList<String>();
+        for (OptionName name : OptionName.values()) {
+            if (name.isS3()) {
+                keys.add(name.key());
+            }
+        }
+        return keys;
+    }
+
+    static DaemonSettings of(OptionSources options) throws SettingsException {
+        int applyConcurrency =
+                (int)
+                        options.number(
+                                OptionName.APPLY_CONCURRENCY,
+                                DEFAULT_APPLY_CONCURRENCY,
+                                1,
+                                APPLY_CONCURRENCY_MAX);
+        return new DaemonSettings(
+                store(options, applyConcurrency + OTHER_REQUESTS),
+                socket(options),
+                options.path(OptionName.CACHE_DIR, DEFAULT_CACHE_DIR),
+                options.size(OptionName.CACHE_SIZE, DEFAULT_CACHE_SIZE, SIZE_MIN),
+                options.size(OptionName.BLOCK_CACHE_SIZE, DEFAULT_BLOCK_CACHE_SIZE, SIZE_MIN),
+                applyConcurrency);
+    }
+
+    private static Path socket(OptionSources options) throws SettingsException {
+        Path socket = options.path(OptionName.SOCKET, DEFAULT_SOCKET);
+        if (socket.toString().getBytes(StandardCharsets.UTF_8).length > SOCKET_PATH_BYTES_MAX) {
+            throw options.bad(
+                    OptionName.SOCKET,
+                    "a path of at most %d bytes".formatted(SOCKET_PATH_BYTES_MAX));
+        }
+        return socket;
+    }
+
+    /** Defaults are those of the server (10.11), except the bucket: "MariaDB" is no legal bucket name. */
+    private static StoreSettings store(OptionSources options, int concurrency)
+            throws SettingsException {
+        String bucket = options.text(OptionName.S3_BUCKET, "");
+        if (bucket.isEmpty()) {
+            throw new SettingsException(
+                    "s3-bucket is missing: set it in [aria_s3_batchd] or the server's group of %s, or with --s3-bucket=NAME"
+                            .formatted(options.filesRead()));
+        }
+        String host = options.text(OptionName.S3_HOST_NAME, StoreSettings.AMAZON_HOST);
+        if (host.isBlank() || host.contains("/") || host.contains(" ")) {
+            throw options.bad(
+                    OptionName.S3_HOST_NAME, "a host name or address, without http:// and port");
+        }
+        String accessKey = options.text(OptionName.S3_ACCESS_KEY, "");
+        String secretKey = options.text(OptionName.S3_SECRET_KEY, "");
+        if (accessKey.isEmpty() != secretKey.isEmpty()) {
+            OptionName given =
+                    accessKey.isEmpty() ? OptionName.S3_SECRET_KEY : OptionName.S3_ACCESS_KEY;
+            throw new SettingsException(
+                    "%s: %s is set alone; s3-access-key and s3-secret-key go together, or neither is set and AWS's default credential chain is used"
+                            .formatted(options.place(given), given.key()));
+        }
+        boolean keys = !accessKey.isEmpty();
+        return new StoreSettings(
+                host,
+                (int) options.number(OptionName.S3_PORT, 0, 0, 65535),
+                options.isOn(OptionName.S3_USE_HTTP),
+                options.isOn(OptionName.S3_SSL_NO_VERIFY),
+                bucket,
+                options.text(OptionName.S3_REGION, ""),
+                keys ? accessKey : null,
+                keys ? secretKey : null,
+                protocolVersion(options),
+                concurrency);
+    }
+
+    private static StoreSettings.ProtocolVersion protocolVersion(OptionSources options)
+            throws SettingsException {
+        String word = options.text(OptionName.S3_PROTOCOL_VERSION, "Auto");
+        try {
+            return StoreSettings.ProtocolVersion.ofOption(word);
+        } catch (IllegalArgumentException e) {
+            throw options.bad(
+                    OptionName.S3_PROTOCOL_VERSION,
+                    "Auto, Original, Amazon, Legacy, Path or Domain");
+        }
+    }
+}

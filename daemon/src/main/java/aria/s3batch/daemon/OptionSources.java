@@ -1,0 +1,299 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.format.OptionFile;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * The options as they were given, and where. Files are read in the order of MariaDB's own programs: {@code
+ * /etc/my.cnf}, {@code /etc/mysql/my.cnf}, {@code --defaults-extra-file}, {@code ~/.my.cnf}, or {@code
+ * --defaults-file} alone. The last one wins, with three ranks: the command line over {@code
+ * [aria_s3_batchd]}, and that, for {@code s3-*}, over the server's groups.
+ *
+ * <p>In our own group every option must be one of ours. The server's groups hold hundreds that are not:
+ * there only {@code s3-*} is looked at, and must be known. {@code loose-} means as everywhere in MariaDB:
+ * ignore it if it is unknown.
+ */
+final class OptionSources {
+    static final String GROUP = "aria_s3_batchd";
+    private static final Set<String> SERVER_GROUPS =
+            Set.of("mariadbd", "mariadb", "mysqld", "server");
+    private static final List<Path> GLOBAL_FILES =
+            List.of(Path.of("/etc/my.cnf"), Path.of("/etc/mysql/my.cnf"));
+    private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([KMGTkmgt]?)");
+    private static final long SIZE_MAX = 1L << 60;
+    private static final String COMMAND_LINE = "command line";
+
+    /**
+     * @param value null for an option without {@code =}
+     * @param place as messages name it
+     */
+    private record Given(String written, @Nullable String value, String place) {}
+
+    private final Map<OptionName, Given> own = new EnumMap<>(OptionName.class);
+    private final Map<OptionName, Given> ofServer = new EnumMap<>(OptionName.class);
+    private final List<Path> filesRead = new ArrayList<>();
+
+    private OptionSources() {}
+
+    /**
+     * @param arguments {@code --name=value}; one that is no option at all is refused like an unknown one
+     * @param home whose {@code .my.cnf} is read
+     */
+    static OptionSources read(List<String> arguments, Path home)
+            throws SettingsException, IOException {
+        return read(arguments, home, GLOBAL_FILES);
+    }
+
+    static OptionSources read(List<String> arguments, Path home, List<Path> globalFiles)
+            throws SettingsException, IOException {
+        var sources = new OptionSources();
+        var named = new ArrayList<String>();
+        Path only = null;
+        Path extra = null;
+        for (String argument : arguments) {
+            if (argument.startsWith("--defaults-file=")) {
+                only = Path.of(valueOf(argument));
+            } else if (argument.startsWith("--defaults-extra-file=")) {
+                extra = Path.of(valueOf(argument));
+            } else {
+                named.add(argument);
+            }
+        }
+        if (only != null && extra != null) {
+            throw new SettingsException(
+                    "command line: --defaults-file and --defaults-extra-file exclude each other:"
+                            + " with the first, no other file is read");
+        }
+        if (only != null) {
+            sources.readFile(only, true);
+        } else {
+            for (Path global : globalFiles) {
+                sources.readFile(global, false);
+            }
+            if (extra != null) {
+                sources.readFile(extra, true);
+            }
+            sources.readFile(home.resolve(".my.cnf"), false);
+        }
+        for (String argument : named) {
+            sources.takeArgument(argument);
+        }
+        return sources;
+    }
+
+    private static String valueOf(String argument) throws SettingsException {
+        String value = argument.substring(argument.indexOf('=') + 1);
+        if (value.isEmpty()) {
+            throw new SettingsException("command line: " + argument + " lacks a file name");
+        }
+        return value;
+    }
+
+    private void readFile(Path file, boolean named) throws SettingsException, IOException {
+        if (!Files.exists(file)) {
+            if (named) {
+                throw new SettingsException("command line: no such option file: " + file);
+            }
+            return;
+        }
+        filesRead.add(file);
+        for (OptionFile.Option option : OptionFile.read(file)) {
+            Given given =
+                    new Given(
+                            option.name(),
+                            option.value(),
+                            option.file() + " line " + option.line());
+            if (option.group().equals(GROUP)) {
+                takeOwn(given);
+            } else if (SERVER_GROUPS.contains(option.group())) {
+                takeOfServer(given);
+            }
+        }
+    }
+
+    private void takeArgument(String argument) throws SettingsException {
+        if (!argument.startsWith("--") || argument.length() == 2) {
+            throw new SettingsException(
+                    "command line: '%s' is no option: write --name=value".formatted(argument));
+        }
+        int equals = argument.indexOf('=');
+        String name = argument.substring(2, equals < 0 ? argument.length() : equals);
+        takeOwn(new Given(name, equals < 0 ? null : argument.substring(equals + 1), COMMAND_LINE));
+    }
+
+    private void takeOwn(Given given) throws SettingsException {
+        Spelling spelling = Spelling.of(given);
+        OptionName name = OptionName.ofKey(spelling.key());
+        if (name != null) {
+            own.put(name, spelling.given());
+        } else if (!spelling.loose()) {
+            throw unknown(given, "in [aria_s3_batchd] and on the command line of aria_s3_batchd");
+        }
+    }
+
+    private void takeOfServer(Given given) throws SettingsException {
+        Spelling spelling = Spelling.of(given);
+        if (!spelling.key().startsWith("s3-") || OptionName.isServerOnly(spelling.key())) {
+            return;
+        }
+        OptionName name = OptionName.ofKey(spelling.key());
+        if (name != null) {
+            ofServer.put(name, spelling.given());
+        } else if (!spelling.loose()) {
+            throw unknown(given, "of the server's S3 engine");
+        }
+    }
+
+    private static SettingsException unknown(Given given, String where) {
+        String keys =
+                Arrays.stream(OptionName.values())
+                        .map(OptionName::key)
+                        .collect(Collectors.joining(", "));
+        return new SettingsException(
+                "%s: unknown option '%s'; the options %s are %s"
+                        .formatted(given.place(), given.written(), where, keys));
+    }
+
+    /**
+     * An option under its plain name: dashes for underscores, {@code loose-} taken off, and {@code skip-}
+     * and its like turned into a value of the switch that they turn.
+     */
+    private record Spelling(String key, Given given, boolean loose) {
+        static Spelling of(Given given) {
+            String key = given.written().replace('_', '-');
+            boolean loose = key.startsWith("loose-");
+            key = loose ? key.substring("loose-".length()) : key;
+            for (String prefix : List.of("skip-", "disable-", "enable-")) {
+                OptionName turned =
+                        key.startsWith(prefix)
+                                ? OptionName.ofKey(key.substring(prefix.length()))
+                                : null;
+                if (turned != null && turned.isSwitch() && given.value() == null) {
+                    String value = prefix.equals("enable-") ? "1" : "0";
+                    return new Spelling(
+                            turned.key(), new Given(given.written(), value, given.place()), loose);
+                }
+            }
+            return new Spelling(key, given, loose);
+        }
+    }
+
+    private @Nullable Given given(OptionName name) {
+        Given ours = own.get(name);
+        return ours != null ? ours : ofServer.get(name);
+    }
+
+    /** Where the value in force was given. */
+    String place(OptionName name) {
+        Given given = given(name);
+        return given == null ? "default" : given.place();
+    }
+
+    /** For messages: which files there were to set an option in. */
+    String filesRead() {
+        return filesRead.isEmpty()
+                ? "an option file such as /etc/my.cnf"
+                : filesRead.stream().map(Path::toString).collect(Collectors.joining(", "));
+    }
+
+    /** What is wrong with the value in force of an option. */
+    SettingsException bad(OptionName name, String allowed) {
+        Given given = given(name);
+        String value = given == null ? null : given.value();
+        String found = value == null ? "has no value" : "is '" + value + "'";
+        return new SettingsException(
+                "%s: %s %s; allowed is %s"
+                        .formatted(
+                                place(name),
+                                name.key(),
+                                name.isSecret() ? "is wrong" : found,
+                                allowed));
+    }
+
+    /** The value as it was written; an option without {@code =} is refused. */
+    String text(OptionName name, String byDefault) throws SettingsException {
+        Given given = given(name);
+        if (given == null) {
+            return byDefault;
+        }
+        String value = given.value();
+        if (value == null) {
+            throw bad(name, name.key() + "=VALUE");
+        }
+        return value;
+    }
+
+    /** An absolute path. */
+    Path path(OptionName name, String byDefault) throws SettingsException {
+        String text = text(name, byDefault);
+        try {
+            Path path = Path.of(text);
+            if (path.isAbsolute()) {
+                return path.normalize();
+            }
+        } catch (InvalidPathException e) {
+            throw bad(name, "an absolute path");
+        }
+        throw bad(name, "an absolute path");
+    }
+
+    long number(OptionName name, long byDefault, long min, long max) throws SettingsException {
+        String text = text(name, Long.toString(byDefault));
+        String allowed = "a number from %d to %d".formatted(min, max);
+        if (!text.matches("[0-9]{1,18}")) {
+            throw bad(name, allowed);
+        }
+        long value = Long.parseLong(text);
+        if (value < min || value > max) {
+            throw bad(name, allowed);
+        }
+        return value;
+    }
+
+    /** Bytes, with K, M, G or T as in the server: powers of 1024. */
+    long size(OptionName name, long byDefault, long min) throws SettingsException {
+        String text = text(name, Long.toString(byDefault));
+        Matcher matcher = SIZE.matcher(text);
+        String allowed =
+                "bytes, or a number with K, M, G or T, from %dM to 1048576T".formatted(min >> 20);
+        if (!matcher.matches()) {
+            throw bad(name, allowed);
+        }
+        int exponent = "KMGT".indexOf(matcher.group(2).toUpperCase(Locale.ROOT));
+        int shift = matcher.group(2).isEmpty() ? 0 : 10 * (exponent + 1);
+        long number = Long.parseLong(matcher.group(1));
+        if (number > SIZE_MAX >> shift || number << shift < min) {
+            throw bad(name, allowed);
+        }
+        return number << shift;
+    }
+
+    boolean isOn(OptionName name) throws SettingsException {
+        Given given = given(name);
+        if (given == null) {
+            return false;
+        }
+        String value = given.value();
+        return switch (value == null ? "1" : value.toUpperCase(Locale.ROOT)) {
+            case "1", "ON", "TRUE" -> true;
+            case "0", "OFF", "FALSE" -> false;
+            default -> throw bad(name, "ON or OFF, TRUE or FALSE, 1 or 0");
+        };
+    }
+}

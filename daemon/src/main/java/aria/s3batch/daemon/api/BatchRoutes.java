@@ -1,0 +1,116 @@
+package aria.s3batch.daemon.api;
+
+import aria.s3batch.daemon.BatchConductor;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.Recovery;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+
+import org.eclipse.jetty.server.Request;
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/** Routes about batches as a whole: begin, status, plan, commit, abort, resolve. */
+public final class BatchRoutes {
+    private static final int BODY_BYTES_MAX = 1 << 20;
+
+    private final BatchConductor conductor;
+    private final Supplier<StatusDocument.Endpoint> endpoint;
+    private final Supplier<StatusDocument.DaemonFacts> daemon;
+
+    public BatchRoutes(
+            BatchConductor conductor,
+            Supplier<StatusDocument.Endpoint> endpoint,
+            Supplier<StatusDocument.DaemonFacts> daemon) {
+        this.conductor = conductor;
+        this.endpoint = endpoint;
+        this.daemon = daemon;
+    }
+
+    private record BeginRequest(@JsonProperty("tables") @Nullable List<String> tables) {}
+
+    private record ResolveRequest(@JsonProperty("action") @Nullable String action) {}
+
+    ApiServer.Reply status() throws Exception {
+        return ApiServer.Reply.json(
+                200, new StatusDocument(conductor.batches().get(), endpoint.get(), daemon.get()));
+    }
+
+    ApiServer.Reply openapi() throws IOException {
+        try (InputStream yaml = BatchRoutes.class.getResourceAsStream("openapi.yaml")) {
+            if (yaml == null) {
+                throw new AssertionError("openapi.yaml is not on the class path");
+            }
+            return ApiServer.Reply.bytes(200, "application/yaml", yaml.readAllBytes());
+        }
+    }
+
+    ApiServer.Reply begin(Request request) throws Exception {
+        List<String> names = read(request, BeginRequest.class).tables();
+        if (names == null || names.isEmpty()) {
+            throw new IllegalArgumentException("no tables: send {\"tables\": [\"db.table\"]}");
+        }
+        BatchConductor.Begun begun =
+                conductor.begin(names.stream().map(TableName::parse).toList()).get();
+        return ApiServer.Reply.json(
+                201,
+                Map.of(
+                        "batch",
+                        begun.batch().toString(),
+                        "tables",
+                        begun.tables().stream().map(TableName::display).toList()));
+    }
+
+    ApiServer.Reply show(String batch) throws Exception {
+        return ApiServer.Reply.json(200, conductor.document(BatchId.parse(batch)).get());
+    }
+
+    ApiServer.Reply plan(String batch) throws Exception {
+        return ApiServer.Reply.json(200, Plan.of(conductor, BatchId.parse(batch)));
+    }
+
+    ApiServer.Reply commit(String batch) throws Exception {
+        return state(conductor.commit(BatchId.parse(batch)).get());
+    }
+
+    ApiServer.Reply abort(String batch) throws Exception {
+        return state(conductor.abort(BatchId.parse(batch)).get());
+    }
+
+    ApiServer.Reply resolve(String batch, Request request) throws Exception {
+        String action = read(request, ResolveRequest.class).action();
+        Recovery.Resolution resolution = null;
+        for (Recovery.Resolution known : Recovery.Resolution.values()) {
+            if (known.name().toLowerCase(Locale.ROOT).equals(action)) {
+                resolution = known;
+            }
+        }
+        if (resolution == null) {
+            throw new IllegalArgumentException(
+                    "action '" + action + "': use retry, discard or force");
+        }
+        return state(conductor.resolve(BatchId.parse(batch), resolution).get());
+    }
+
+    private static ApiServer.Reply state(BatchDocument document) throws IOException {
+        return ApiServer.Reply.json(
+                200, Map.of("batch", document.batch(), "state", document.state()));
+    }
+
+    private static <T> T read(Request request, Class<T> type) throws IOException {
+        try {
+            return ApiServer.JSON.readValue(ApiServer.body(request, BODY_BYTES_MAX), type);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(
+                    "the body is not the JSON that this route takes: " + e.getOriginalMessage(), e);
+        }
+    }
+}

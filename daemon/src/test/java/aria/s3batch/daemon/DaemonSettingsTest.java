@@ -1,0 +1,237 @@
+package aria.s3batch.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import aria.s3batch.s3block.StoreSettings;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+class DaemonSettingsTest {
+    @TempDir Path directory;
+    private Path file;
+
+    @BeforeEach
+    void nameFile() {
+        file = directory.resolve("my.cnf");
+    }
+
+    private DaemonSettings read(String text, String... arguments)
+            throws SettingsException, IOException {
+        Files.writeString(file, text);
+        var all = new ArrayList<>(List.of("--defaults-file=" + file));
+        all.addAll(List.of(arguments));
+        return DaemonSettings.read(all, directory);
+    }
+
+    private void assertRefused(String text, String... messageParts) {
+        assertThatThrownBy(() -> read(text))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContainingAll(messageParts);
+    }
+
+    @Test
+    void defaultsAreThoseOfTheServer() throws Exception {
+        DaemonSettings settings = read("[aria_s3_batchd]\ns3-bucket=b\n");
+
+        assertThat(settings.store().endpoint()).isEqualTo("https://s3.us-east-1.amazonaws.com");
+        assertThat(settings.store().protocolVersion())
+                .isEqualTo(StoreSettings.ProtocolVersion.AUTO);
+        assertThat(settings.store().accessKey()).isNull();
+        assertThat(settings.store().sslNoVerify()).isFalse();
+        assertThat(settings.socket()).isEqualTo(Path.of("/run/aria_s3_batch/aria_s3_batch.sock"));
+        assertThat(settings.cacheDir()).isEqualTo(Path.of("/var/lib/aria_s3_batch"));
+        assertThat(settings.cacheSizeBytes()).isEqualTo(16L << 30);
+        assertThat(settings.blockCacheSizeBytes()).isEqualTo(1L << 30);
+        assertThat(settings.applyConcurrency()).isEqualTo(4);
+    }
+
+    @Test
+    void serverGroupsFillInWhatOurGroupLacks() throws Exception {
+        DaemonSettings settings =
+                read(
+                        """
+                        [mysqld]
+                        innodb_buffer_pool_size = 1G
+                        socket = /run/mysqld/mysqld.sock
+                        s3=ON
+                        s3_block_size = 65536
+                        s3_pagecache_buffer_size=64M
+                        s3_host_name = 127.0.0.1
+                        s3_port = 9000
+                        s3_use_http
+                        s3_bucket = of-server
+                        s3_access_key = key
+                        s3_secret_key = secret
+                        [aria_s3_batchd]
+                        s3-bucket = ours
+                        cache_size = 32M
+                        [mariadb]
+                        s3-bucket = of-server-too
+                        skip-s3-ssl-no-verify
+                        loose-s3-of-a-later-version = 1
+                        [mysqldump]
+                        s3-port = 1
+                        """);
+
+        assertThat(settings.store().bucket()).isEqualTo("ours");
+        assertThat(settings.store().endpoint()).isEqualTo("http://127.0.0.1:9000");
+        assertThat(settings.store().accessKey()).isEqualTo("key");
+        assertThat(settings.store().secretKey()).isEqualTo("secret");
+        assertThat(settings.cacheSizeBytes()).isEqualTo(32L << 20);
+        assertThat(settings.socket()).hasToString(DaemonSettings.DEFAULT_SOCKET);
+    }
+
+    @Test
+    void theLastOfOneRankWinsAndTheCommandLineOverAll() throws Exception {
+        String text = "[aria_s3_batchd]\ns3-bucket=b\napply-concurrency=2\napply-concurrency=3\n";
+
+        assertThat(read(text).applyConcurrency()).isEqualTo(3);
+        assertThat(read(text, "--apply_concurrency=5").applyConcurrency()).isEqualTo(5);
+    }
+
+    @Test
+    void filesAreReadInTheOrderOfMariaDbProgramsAndMissingDefaultOnesSkipped() throws Exception {
+        Path global = directory.resolve("global.cnf");
+        Path extra = directory.resolve("extra.cnf");
+        Files.writeString(
+                global, "[aria_s3_batchd]\ns3-bucket=global\ns3-region=global\ns3-port=1\n");
+        Files.writeString(extra, "[aria_s3_batchd]\ns3-region=extra\ns3-port=2\n");
+        Files.writeString(directory.resolve(".my.cnf"), "[aria_s3_batchd]\ns3-port=3\n");
+
+        StoreSettings store =
+                DaemonSettings.of(
+                                OptionSources.read(
+                                        List.of("--defaults-extra-file=" + extra),
+                                        directory,
+                                        List.of(directory.resolve("absent.cnf"), global)))
+                        .store();
+
+        assertThat(store.bucket()).isEqualTo("global");
+        assertThat(store.region()).isEqualTo("extra");
+        assertThat(store.port()).isEqualTo(3);
+    }
+
+    @Test
+    void unknownOptionInOurGroupNamesFileAndLineAndWhatThereIs() {
+        assertRefused(
+                "[aria_s3_batchd]\ns3-bucket=b\ncache-sise=1G\n",
+                file + " line 3",
+                "cache-sise",
+                "cache-size");
+    }
+
+    @Test
+    void serverOnlyOptionIsUnknownInOurGroup() {
+        assertRefused(
+                "[aria_s3_batchd]\ns3-bucket=b\ns3-block-size=65536\n", "line 3", "s3-block-size");
+    }
+
+    @Test
+    void misspelledS3OptionOfTheServerIsRefused() {
+        assertRefused("[mariadbd]\ns3-buket=b\n", "line 2", "s3-buket");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "s3-port=65536, 65535",
+        "s3-port=http, 65535",
+        "s3-use-http=maybe, ON or OFF",
+        "s3-host-name=http://minio, without http://",
+        "s3-protocol-version=v4, Path",
+        "socket=relative.sock, absolute",
+        "cache-dir=cache, absolute",
+        "cache-size=16, 16M",
+        "cache-size=1Q, K",
+        "cache-size=99999999999T, T",
+        "block-cache-size=-1, bytes",
+        "apply-concurrency=0, 1 to 64",
+        "apply-concurrency=65, 1 to 64",
+        "apply-concurrency, VALUE",
+    })
+    void badValueNamesPlaceValueAndWhatIsAllowed(String option, String allowed) {
+        assertRefused(
+                "[aria_s3_batchd]\ns3-bucket=b\n" + option + "\n",
+                file + " line 3",
+                option.replaceAll("=.*", ""),
+                allowed);
+    }
+
+    @Test
+    void socketPathThatNoAddressHoldsIsRefused() {
+        assertRefused(
+                "[aria_s3_batchd]\ns3-bucket=b\nsocket=/" + "x".repeat(107) + "\n",
+                "line 3",
+                "107");
+    }
+
+    @Test
+    void missingBucketNamesTheFilesThatWereRead() {
+        assertRefused("[mysqld]\n", "s3-bucket is missing", file.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"s3-access-key", "s3-secret-key"})
+    void oneKeyAloneIsRefusedWithoutShowingIt(String key) {
+        assertThatThrownBy(() -> read("[mysqld]\ns3-bucket=b\n" + key + "=hush\n"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContainingAll("line 3", "go together")
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
+    void secretsAreInNoText() throws Exception {
+        DaemonSettings settings =
+                read("[mysqld]\ns3-bucket=b\ns3-access-key=hush1\ns3-secret-key=hush2\n");
+
+        assertThat(settings.toString()).contains("bucket b").doesNotContain("hush");
+    }
+
+    @Test
+    void unknownArgumentIsRefusedAndASecretInItNotShown() {
+        assertThatThrownBy(() -> read("", "--s3-bucket=b", "--s3-sekret-key=hush"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContainingAll("command line", "s3-sekret-key")
+                .hasMessageNotContaining("hush");
+        assertThatThrownBy(() -> read("", "s3-bucket=b"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("--name=value");
+    }
+
+    @Test
+    void namedFileThatIsNotThereIsRefused() {
+        assertThatThrownBy(
+                        () ->
+                                DaemonSettings.read(
+                                        List.of("--defaults-file=" + directory.resolve("no.cnf")),
+                                        directory))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("no.cnf");
+    }
+
+    @Test
+    void defaultsFileAndExtraFileExcludeEachOther() {
+        assertThatThrownBy(() -> read("", "--defaults-extra-file=" + file))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("exclude each other");
+    }
+
+    @Test
+    void socketIsFoundWithoutABucket() throws Exception {
+        Files.writeString(file, "[aria_s3_batchd]\nsocket=/tmp/x.sock\n");
+
+        assertThat(DaemonSettings.readSocket(List.of("--defaults-file=" + file), directory))
+                .isEqualTo(Path.of("/tmp/x.sock"));
+    }
+}

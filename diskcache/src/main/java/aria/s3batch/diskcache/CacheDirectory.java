@@ -1,0 +1,79 @@
+package aria.s3batch.diskcache;
+
+import aria.s3batch.format.BatchId;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What lies where under {@code cache-dir}:
+ *
+ * <pre>
+ * batches/ULID/N.pages   page file of table N (from 0) of the batch; see {@link PageFile}
+ * block-cache/N.block    base blocks of this run of the daemon; see {@link BlockCache} </pre>
+ *
+ * <p>A batch's folder appears with its first staged page.
+ */
+public record CacheDirectory(Path root) {
+    public Path batches() {
+        return root.resolve("batches");
+    }
+
+    public Path batch(BatchId batch) {
+        return batches().resolve(batch.toString());
+    }
+
+    /**
+     * @param table the table's number in the batch, from 0
+     */
+    public Path pageFile(BatchId batch, int table) {
+        if (table < 0) {
+            throw new IllegalArgumentException("table number " + table);
+        }
+        return batch(batch).resolve(table + ".pages");
+    }
+
+    public Path blockCache() {
+        return root.resolve("block-cache");
+    }
+
+    /**
+     * Makes the folders, durably: to be called at start, before anything is staged.
+     */
+    public void create(Disk disk) throws IOException {
+        disk.createDirectories(batches());
+        disk.createDirectories(blockCache());
+        disk.syncDirectory(root);
+    }
+
+    /**
+     * The batches that have a folder, in the order of their begin. What else lies there is not ours, and
+     * not listed.
+     */
+    public List<BatchId> listBatches(Disk disk) throws IOException {
+        List<BatchId> found = new ArrayList<>();
+        for (Path folder : disk.list(batches())) {
+            String name = String.valueOf(folder.getFileName());
+            try {
+                found.add(BatchId.parse(name));
+            } catch (IllegalArgumentException notABatch) {
+                continue;
+            }
+        }
+        return found;
+    }
+
+    /**
+     * Deletes a batch's folder with its page files: of a batch applied, or one that nobody knows. Their
+     * share of {@link CacheSpace} is the caller's to release. Does nothing if it is not there.
+     */
+    public void deleteBatch(Disk disk, BatchId batch) throws IOException {
+        Path folder = batch(batch);
+        for (Path file : disk.list(folder)) {
+            disk.delete(file);
+        }
+        disk.delete(folder);
+    }
+}

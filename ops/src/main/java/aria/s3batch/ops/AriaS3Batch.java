@@ -1,0 +1,191 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableName;
+import aria.s3batch.s3block.NoSuchTableException;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IFactory;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.function.Function;
+
+/** Main class of {@code aria_s3_batch}. */
+@Command(
+        name = "aria_s3_batch",
+        scope = ScopeType.INHERIT,
+        mixinStandardHelpOptions = true,
+        versionProvider = AriaS3Batch.Version.class,
+        sortOptions = false,
+        usageHelpAutoWidth = false,
+        optionListHeading = "%nOptions:%n",
+        parameterListHeading = "%nArguments:%n",
+        commandListHeading = "%nCommands:%n",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done",
+            "1:failed; the message says what and what to do",
+            "2:wrong usage or configuration; nothing was done",
+            "3:refused (locked, conflict, not clean, not allowed): the same again cannot help",
+            "4:batch quarantined, or damage found",
+            "5:the daemon or the object store cannot be reached"
+        },
+        subcommands = {
+            BeginCommand.class,
+            StageCommand.class,
+            PutCommand.class,
+            GetCommand.class,
+            PlanCommand.class,
+            CommitCommand.class,
+            AbortCommand.class,
+            StatusCommand.class,
+            ListCommand.class,
+            ResolveCommand.class,
+            CheckCommand.class,
+            InspectCommand.class
+        })
+public final class AriaS3Batch {
+    /** In one place, so that subcommands do not inherit it: about the whole, not about a verb. */
+    private static final String[] ABOUT = {
+        "Batch updates of MariaDB S3 tables: lock tables, stage changed pages, commit, and the"
+                + " daemon aria_s3_batchd rewrites the S3 blocks they touch, also after a crash.",
+        "",
+        "A batch from start to end:",
+        "  B=$(aria_s3_batch begin archive.orders)",
+        "  aria_s3_batch stage $B archive.orders --from DIR",
+        "  aria_s3_batch plan $B",
+        "  aria_s3_batch commit $B"
+    };
+
+    private AriaS3Batch() {}
+
+    public static void main(String[] args) {
+        System.exit(run(Streams.ofProcess(), args));
+    }
+
+    /** Runs one command line and answers its exit code; stdout is flushed. */
+    static int run(Streams streams, String... args) {
+        CommandLine line = new CommandLine(AriaS3Batch.class, factory(streams));
+        line.getCommandSpec().usageMessage().description(ABOUT);
+        line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
+        line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
+        line.setExecutionExceptionHandler(
+                (failure, command, parsed) -> failed(streams, failure, parsed));
+        line.setParameterExceptionHandler((failure, ignored) -> misused(streams, failure, args));
+        line.registerConverter(TableName.class, argument(TableName::parse));
+        line.registerConverter(TableFile.class, argument(TableFile::ofKey));
+        addStoreOptions(line);
+        System.setProperty("DEFAULT-SOCKET", DaemonSettings.DEFAULT_SOCKET);
+        int exitCode = line.execute(args);
+        streams.out().flush();
+        return exitCode;
+    }
+
+    private static IFactory factory(Streams streams) {
+        IFactory byDefault = CommandLine.defaultFactory();
+        return new IFactory() {
+            @Override
+            public <T> T create(Class<T> type) throws Exception {
+                return type == Output.class
+                        ? type.cast(new Output(streams))
+                        : byDefault.create(type);
+            }
+        };
+    }
+
+    private static void addStoreOptions(CommandLine line) {
+        if (line.getCommand() instanceof BucketVerb verb) {
+            BucketVerb.addStoreOptions(line.getCommandSpec(), verb);
+        }
+        line.getSubcommands().values().forEach(AriaS3Batch::addStoreOptions);
+    }
+
+    /** What our own types say about a bad argument, for picocli to say. */
+    private static <T> ITypeConverter<T> argument(Function<String, T> parse) {
+        return text -> {
+            try {
+                return parse.apply(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        };
+    }
+
+    private static int misused(Streams streams, ParameterException failure, String[] args) {
+        CommandLine command = failure.getCommandLine();
+        Problem problem = Problem.of(Problem.Kind.USAGE, IoFailure.words(failure));
+        var output = new Output(streams);
+        output.json = Arrays.asList(args).contains("--json");
+        return report(
+                output,
+                problem,
+                "Try: %s --help".formatted(command.getCommandSpec().qualifiedName()));
+    }
+
+    private static int failed(Streams streams, Exception failure, ParseResult parsed) {
+        ParseResult verb = parsed;
+        while (verb.hasSubcommand()) {
+            verb = verb.subcommand();
+        }
+        Output output =
+                verb.commandSpec().userObject() instanceof Verb v ? v.output : new Output(streams);
+        if (output.verbose) {
+            failure.printStackTrace(streams.err());
+        }
+        return report(output, problem(failure), "");
+    }
+
+    private static Problem problem(Exception failure) {
+        if (failure instanceof ProblemException known) {
+            return known.problem();
+        }
+        if (failure instanceof DamagedTableException damaged) {
+            return Problem.of(Problem.Kind.QUARANTINED, IoFailure.words(damaged));
+        }
+        if (failure instanceof NoSuchTableException absent) {
+            return Problem.of(Problem.Kind.NOT_FOUND, IoFailure.words(absent));
+        }
+        if (failure instanceof IOException io) {
+            return Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));
+        }
+        return Problem.of(
+                Problem.Kind.FAILED,
+                failure
+                        + ": this is a bug; --verbose shows where. Batches in the daemon are not"
+                        + " touched by it");
+    }
+
+    /** The message on stderr, the document on stdout. */
+    private static int report(Output output, Problem problem, String hint) {
+        output.say("aria_s3_batch: " + problem.detail());
+        if (!hint.isEmpty()) {
+            output.say(hint);
+        }
+        if (output.json) {
+            output.document(problem);
+        }
+        return Problem.Kind.ofKey(problem.kind()).exitCode();
+    }
+
+    /** The version of the jar's manifest. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String built = AriaS3Batch.class.getPackage().getImplementationVersion();
+            return new String[] {"aria_s3_batch " + (built == null ? "(from sources)" : built)};
+        }
+    }
+}

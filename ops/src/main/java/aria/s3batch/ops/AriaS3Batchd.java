@@ -1,0 +1,91 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.Daemon;
+import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.SettingsException;
+import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.Problems;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** The daemon's main class: starts it, and stops it cleanly on SIGTERM and SIGINT. */
+public final class AriaS3Batchd {
+    private static final Logger log = LoggerFactory.getLogger(AriaS3Batchd.class);
+
+    private static final String HELP =
+            """
+            Usage: aria_s3_batchd [--defaults-file=FILE] [--defaults-extra-file=FILE] [--NAME=VALUE]...
+
+            Commits batches of changed pages to MariaDB S3 tables. Runs in the foreground until
+            SIGTERM; then objects in flight are finished, and committed batches go on at the next
+            start. Clients talk to it with aria_s3_batch.
+
+            Options come from group [aria_s3_batchd] of MariaDB's option files, s3-* options also
+            from the server's groups, all of them from the command line:
+              --socket=PATH            where clients connect (%s)
+              --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
+              --cache-size=SIZE        most disk that staged pages may take (16G)
+              --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
+              --apply-concurrency=N    blocks in flight while a batch is applied (4)
+              --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
+              --s3-access-key --s3-secret-key --s3-protocol-version
+                                       as in the server
+
+            Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
+            directory in use; 5 the object store cannot be reached, or does not let us in.
+            """;
+
+    private AriaS3Batchd() {}
+
+    public static void main(String[] arguments) {
+        List<String> options = List.of(arguments);
+        if (options.contains("--help") || options.contains("-h")) {
+            System.out.printf(
+                    HELP, DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
+            return;
+        }
+        if (options.contains("--version") || options.contains("-V")) {
+            System.out.println("aria_s3_batchd " + Version.current());
+            return;
+        }
+        System.exit(run(options));
+    }
+
+    private static int run(List<String> options) {
+        Daemon daemon;
+        try {
+            Path home = Path.of(System.getProperty("user.home"));
+            daemon = Daemon.start(DaemonSettings.read(options, home), Version.current());
+        } catch (SettingsException e) {
+            return failed(e, Problem.Kind.USAGE.exitCode());
+        } catch (IOException e) {
+            Problem problem = Problems.of(e);
+            return failed(e, Problem.Kind.ofKey(problem.kind()).exitCode());
+        }
+        // SIGTERM and SIGINT run this hook; the exit code is then the signal's.
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> close(daemon), "stop"));
+        Throwable failure = daemon.failed().join();
+        log.atError().setCause(failure).log("stopping after a failure");
+        return Problem.Kind.FAILED.exitCode();
+    }
+
+    private static int failed(Exception e, int exitCode) {
+        System.err.println("aria_s3_batchd: " + (e.getMessage() == null ? e : e.getMessage()));
+        log.atDebug().setCause(e).log("not started");
+        return exitCode;
+    }
+
+    private static void close(Daemon daemon) {
+        try {
+            daemon.close();
+            log.atInfo().log("stopped");
+        } catch (IOException e) {
+            log.atError().setCause(e).log("stopped, but not everything could be closed");
+        }
+    }
+}

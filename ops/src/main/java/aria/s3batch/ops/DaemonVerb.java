@@ -1,0 +1,32 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.format.BatchId;
+
+import picocli.CommandLine.Mixin;
+
+import java.io.IOException;
+
+/** A verb that asks the daemon. */
+abstract class DaemonVerb extends Verb {
+    @Mixin final SettingsOptions settings = new SettingsOptions();
+
+    abstract void run(DaemonClient daemon) throws ProblemException, IOException;
+
+    @Override
+    final int run() throws ProblemException, IOException {
+        try (var daemon = DaemonClient.of(settings.socketPath())) {
+            run(daemon);
+            return 0;
+        }
+    }
+
+    /** The id in the form in which the daemon writes it, so that a mistyped one asks nothing of it. */
+    static String batchId(String text) throws ProblemException {
+        try {
+            return BatchId.parse(text).toString();
+        } catch (IllegalArgumentException e) {
+            throw new ProblemException(Problem.of(Problem.Kind.USAGE, IoFailure.words(e)), e);
+        }
+    }
+}

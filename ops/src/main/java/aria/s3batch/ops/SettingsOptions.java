@@ -1,0 +1,77 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.SettingsException;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Option;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Where a verb finds the daemon's socket: the daemon's own option files, or {@code --socket}. */
+final class SettingsOptions {
+    @Option(
+            names = "--defaults-file",
+            paramLabel = "FILE",
+            description = "Read options from this option file only, not from the default files.")
+    @Nullable Path defaultsFile;
+
+    @Option(
+            names = "--defaults-extra-file",
+            paramLabel = "FILE",
+            description = "Read this option file too, after the global ones and before ~/.my.cnf.")
+    @Nullable Path defaultsExtraFile;
+
+    @Option(
+            names = "--socket",
+            paramLabel = "PATH",
+            description =
+                    "The daemon's socket; by default what the option files say in [aria_s3_batchd],"
+                            + " else ${DEFAULT-SOCKET}.")
+    @Nullable Path socket;
+
+    Path socketPath() throws ProblemException, IOException {
+        if (socket != null) {
+            return socket; // the option files may be closed to a mere member of the group
+        }
+        try {
+            return DaemonSettings.readSocket(arguments(), home());
+        } catch (SettingsException e) {
+            throw ProblemException.usage(e.getMessage());
+        }
+    }
+
+    /**
+     * All settings, for verbs that read the bucket themselves.
+     *
+     * @param named further {@code --name=value}
+     */
+    DaemonSettings settings(List<String> named) throws ProblemException, IOException {
+        var arguments = new ArrayList<>(arguments());
+        arguments.addAll(named);
+        try {
+            return DaemonSettings.read(arguments, home());
+        } catch (SettingsException e) {
+            throw ProblemException.usage(e.getMessage());
+        }
+    }
+
+    private List<String> arguments() {
+        var arguments = new ArrayList<String>();
+        if (defaultsFile != null) {
+            arguments.add("--defaults-file=" + defaultsFile);
+        }
+        if (defaultsExtraFile != null) {
+            arguments.add("--defaults-extra-file=" + defaultsExtraFile);
+        }
+        return arguments;
+    }
+
+    private static Path home() {
+        return Path.of(System.getProperty("user.home", "/"));
+    }
+}

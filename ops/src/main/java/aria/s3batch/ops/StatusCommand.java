@@ -1,0 +1,99 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.StatusDocument;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+import java.util.List;
+import java.util.Map;
+
+@Command(
+        name = "status",
+        description = {
+            "Show the daemon, what it found out about the object store, and its batches: state,"
+                    + " pages, progress, and why one is quarantined. With BATCH, that batch alone.",
+            "",
+            "States: OPEN (not committed: gone when the daemon stops), COMMITTED and APPLYING"
+                    + " (cannot be lost), QUARANTINED (needs `aria_s3_batch resolve`); APPLIED and"
+                    + " ABORTED batches are shown only by id, until the daemon stops."
+        })
+final class StatusCommand extends DaemonVerb {
+    private static final int COLUMNS = 80;
+    private static final String INDENT = "    ";
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "BATCH",
+            description = "Batch id, as begin printed it.")
+    @Nullable String batch;
+
+    @Override
+    void run(DaemonClient daemon) throws ProblemException {
+        if (batch != null) {
+            BatchDocument one = daemon.batch(batchId(batch));
+            output.result(Map.of("batches", List.of(one)), () -> print(one));
+            return;
+        }
+        StatusDocument status = daemon.status();
+        output.result(status, () -> print(status));
+    }
+
+    private void print(StatusDocument status) {
+        StatusDocument.DaemonFacts daemon = status.daemon();
+        line(
+                "daemon    %s, pid %d, since %s"
+                        .formatted(daemon.version(), daemon.pid(), daemon.startedAt()));
+        if (daemon.replaying()) {
+            line("          replaying batches that were committed before its last stop");
+        }
+        line(
+                "cache     %s of %s used in %s"
+                        .formatted(
+                                Sizes.of(daemon.cacheBytesUsed()),
+                                Sizes.of(daemon.cacheBytesMax()),
+                                daemon.cacheDir()));
+        StatusDocument.Endpoint endpoint = status.endpoint();
+        line("endpoint  %s bucket %s".formatted(endpoint.url(), endpoint.bucket()));
+        line(
+                endpoint.reached()
+                        ? "          reached; conditional PUT %s, DELETE %s; ETag %s"
+                                .formatted(
+                                        honoured(endpoint.conditionalPut()),
+                                        honoured(endpoint.conditionalDelete()),
+                                        endpoint.etagForm())
+                        : "          NOT REACHED: committed batches wait, none can begin");
+        if (status.batches().isEmpty()) {
+            line("batches   none");
+        }
+        for (BatchDocument each : status.batches()) {
+            print(each);
+        }
+    }
+
+    private static String honoured(boolean conditional) {
+        return conditional ? "honoured" : "ignored";
+    }
+
+    private void print(BatchDocument batch) {
+        String applied =
+                batch.blocksTotal() == 0
+                        ? ""
+                        : ", %d of %d blocks".formatted(batch.blocksDone(), batch.blocksTotal());
+        line("%s %s %d pages%s".formatted(batch.batch(), batch.state(), batch.pages(), applied));
+        for (String table : batch.tables()) {
+            line(INDENT + table);
+        }
+        String reason = batch.reason();
+        if (reason != null) {
+            Wrap.lines(reason, COLUMNS - INDENT.length()).forEach(each -> line(INDENT + each));
+        }
+    }
+
+    private void line(String line) {
+        output.out().println(line);
+    }
+}

@@ -1,0 +1,97 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.format.TableFile;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * What committing would cost, counted from the staged pages of an open batch.
+ *
+ * @param blocks objects below index/ and data/ that are written, new ones included
+ * @param bytesUp decoded bytes: a compressed table sends less
+ */
+public record ApplyForecast(
+        long pages,
+        long blocks,
+        long blocksNew,
+        long deletes,
+        long heads,
+        long gets,
+        long puts,
+        long bytesDown,
+        long bytesUp) {
+
+    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+    /**
+     * @param pages of this table, sealed for as long as the call takes
+     */
+    public static ApplyForecast of(OpenTable table, StagedPages pages) throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(table.base().header().keystart());
+        table.cache().read(TableFile.INDEX, 0, header);
+        boolean headerChanged =
+                !ByteBuffer.wrap(table.base().header().asLocal().bytes()).equals(header.flip());
+        var record =
+                new TableRecord(
+                        table.base(),
+                        table.base().header(),
+                        lengths(table, TableFile.INDEX),
+                        lengths(table, TableFile.DATA));
+        List<BlockRecord> touched =
+                ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
+        long created = 0;
+        long deletes = 0;
+        long gets = 0;
+        long bytesDown = 0;
+        long bytesUp = headerChanged ? header.capacity() : 0;
+        for (BlockRecord block : touched) {
+            int newLength = record.newLength(block.block());
+            int baseLength = record.baseLength(block.block());
+            bytesUp += newLength;
+            if (newLength == 0) {
+                deletes++;
+            } else if (baseLength == 0) {
+                created++;
+            } else if (record.needsBase(block)) {
+                gets++;
+                bytesDown += baseLength;
+            }
+        }
+        long blocks = touched.size() - deletes;
+        long headerPuts = headerChanged ? 1 : 0;
+        boolean nothing = touched.isEmpty() && !headerChanged;
+        return new ApplyForecast(
+                table.cache().pages(),
+                blocks,
+                created,
+                deletes,
+                nothing ? 0 : touched.size() + 2,
+                gets,
+                blocks + headerPuts,
+                bytesDown,
+                bytesUp);
+    }
+
+    private static FileLengths lengths(OpenTable table, TableFile file) {
+        return new FileLengths(
+                table.base().header().fileLength(file),
+                table.cache().baseVisibleBytes(file),
+                table.cache().length(file));
+    }
+
+    public ApplyForecast plus(ApplyForecast other) {
+        return new ApplyForecast(
+                pages + other.pages,
+                blocks + other.blocks,
+                blocksNew + other.blocksNew,
+                deletes + other.deletes,
+                heads + other.heads,
+                gets + other.gets,
+                puts + other.puts,
+                bytesDown + other.bytesDown,
+                bytesUp + other.bytesUp);
+    }
+}

@@ -1,0 +1,16 @@
+package aria.s3batch.recovery;
+
+/** How an apply ended. Whatever it says is durable already. */
+public sealed interface ApplyOutcome {
+    /** The batch is wholly in S3, and nothing of it is left on local disk. */
+    record Applied() implements ApplyOutcome {}
+
+    /** Kept for an operator; {@code reason} names the object and says what is safe. */
+    record Quarantined(String reason) implements ApplyOutcome {}
+
+    /** The object store cannot be reached or refuses us. Nothing is lost: apply again later. */
+    record Waiting(String reason) implements ApplyOutcome {}
+
+    /** Stopped on request between two objects. Apply again later, or after the next start. */
+    record Stopped() implements ApplyOutcome {}
+}

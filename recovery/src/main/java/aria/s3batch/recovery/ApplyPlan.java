@@ -1,0 +1,68 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableGeometry;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Which objects of a table a batch writes and deletes, from its staged pages and lengths alone: no
+ * listing, and no work that grows with the table. A block is touched if one of its pages is staged, if
+ * its length changes (the file grew past it, was cut in it or before it), or if base bytes in it were cut
+ * off and must read as zeros.
+ */
+final class ApplyPlan {
+    private ApplyPlan() {}
+
+    /**
+     * @param pages staged pages of both files; those of the header are passed over
+     * @return sorted; base ETags are not known yet and null
+     */
+    static List<BlockRecord> blocks(
+            TableGeometry geometry, FileLengths index, FileLengths data, StagedPages pages)
+            throws IOException {
+        Map<BlockName, PageTable.Builder> touched = new TreeMap<>();
+        pages.forEach(
+                (file, page, slot, crc32c, unverified) -> {
+                    if (!geometry.isHeaderPage(file, page)) {
+                        BlockName block = geometry.blockOf(file, page);
+                        touched.computeIfAbsent(block, b -> new PageTable.Builder())
+                                .add((int) (page - geometry.firstPage(block)), slot, crc32c);
+                    }
+                });
+        addResized(geometry, TableFile.INDEX, index, touched);
+        addResized(geometry, TableFile.DATA, data, touched);
+        List<BlockRecord> blocks = new ArrayList<>(touched.size());
+        touched.forEach((block, table) -> blocks.add(new BlockRecord(block, null, table.build())));
+        return blocks;
+    }
+
+    private static void addResized(
+            TableGeometry geometry,
+            TableFile file,
+            FileLengths lengths,
+            Map<BlockName, PageTable.Builder> touched) {
+        // L1: keptBytes is the smallest of the three, so blocks before it are as they were
+        long intoBlocks = Math.max(0, lengths.keptBytes() - geometry.blocksStart(file));
+        long first = intoBlocks / geometry.blockBytes() + 1;
+        long last =
+                Math.max(
+                        geometry.blockCount(file, lengths.baseBytes()),
+                        geometry.blockCount(file, lengths.bytes()));
+        for (long number = first; number <= last; number++) {
+            var block = new BlockName(file, number);
+            int base = geometry.blockLength(block, lengths.baseBytes());
+            int kept = geometry.blockLength(block, lengths.keptBytes());
+            int bytes = geometry.blockLength(block, lengths.bytes());
+            if (bytes != base || kept < base) {
+                touched.computeIfAbsent(block, b -> new PageTable.Builder());
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package aria.s3batch.recovery;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * How far a batch is applied, in objects: blocks, headers and deletions. Written by the threads that
+ * apply, read by anyone; the two counts may be one apart from one another for a moment.
+ */
+public final class ApplyProgress {
+    private final AtomicLong done = new AtomicLong();
+    private final AtomicLong total = new AtomicLong();
+    private final AtomicLong bytesPut = new AtomicLong();
+
+    void begin(long objects, long objectsDone) {
+        total.set(objects);
+        done.set(objectsDone);
+    }
+
+    void objectDone() {
+        done.incrementAndGet();
+    }
+
+    void put(long bytes) {
+        bytesPut.addAndGet(bytes);
+    }
+
+    public long done() {
+        return done.get();
+    }
+
+    public long total() {
+        return total.get();
+    }
+
+    /** Bytes sent in PUT bodies since the batch was committed or the daemon started. */
+    public long bytesPut() {
+        return bytesPut.get();
+    }
+}

@@ -1,0 +1,49 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.format.BatchId;
+
+import java.util.List;
+
+/**
+ * A batch as the journal knows it.
+ *
+ * @param committedAtMillis when, by the clock of the host that committed it
+ * @param reason why it is quarantined; empty otherwise
+ * @param force whether an operator chose to apply it over foreign writes
+ */
+public record BatchRecord(
+        BatchId id,
+        State state,
+        long committedAtMillis,
+        String reason,
+        boolean force,
+        List<TableRecord> tables) {
+
+    /** States that survive a crash; an open batch is in no journal. Stored by {@link #code}. */
+    public enum State {
+        /** To be applied, or being applied. */
+        COMMITTED(1),
+        /** Kept until an operator resolves it. */
+        QUARANTINED(2),
+        /** Wholly in S3, or given up: what is left of it on disk is to be deleted. */
+        ENDED(3);
+
+        private final int code;
+
+        State(int code) {
+            this.code = code;
+        }
+
+        int code() {
+            return code;
+        }
+    }
+
+    public BatchRecord {
+        tables = List.copyOf(tables);
+    }
+
+    BatchRecord with(State newState, String newReason, boolean newForce) {
+        return new BatchRecord(id, newState, committedAtMillis, newReason, newForce, tables);
+    }
+}

@@ -1,0 +1,258 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.diskcache.Disk;
+import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.format.AriaHeader;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.HeaderRules;
+import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.PageVerifier;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableGeometry;
+import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.ObjectVersion;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+
+/**
+ * Commits a batch (DESIGN, "Journal and commit"): {@link #check} proves that it may be committed, and
+ * changes nothing; {@link #makeDurable} is the step after which it cannot be lost.
+ *
+ * <p>Invariants: C1 no table has a header that breaks {@link HeaderRules}. C2 each file is exactly as long
+ * as its header says. C3 {@code aria}, {@code frm} and every touched block are what the batch is based
+ * on. C4 page files are synced before the journal names them, the journal before the mark, the mark
+ * before the answer.
+ */
+public final class Committer {
+    private final ObjectStore store;
+    private final CommitJournal journal;
+    private final Disk disk;
+    private final InstantSource clock;
+    private final Executor executor;
+    private final int concurrency;
+
+    public Committer(
+            ObjectStore store,
+            CommitJournal journal,
+            Disk disk,
+            InstantSource clock,
+            Executor executor,
+            int concurrency) {
+        this.store = store;
+        this.journal = journal;
+        this.disk = disk;
+        this.clock = clock;
+        this.executor = executor;
+        this.concurrency = concurrency;
+    }
+
+    /**
+     * A batch that passed every check and is sealed.
+     *
+     * @param blocks one list a table, as the journal takes them
+     */
+    public record Checked(
+            BatchFolder folder,
+            BatchRecord batch,
+            List<List<BlockRecord>> blocks,
+            List<OpenTable> tables) {
+
+        /** Whether there is nothing to write: no page was staged, or only what S3 has already. */
+        public boolean isEmpty() {
+            return batch.tables().stream().noneMatch(TableRecord::headerChanged)
+                    && blocks.stream().allMatch(List::isEmpty);
+        }
+    }
+
+    /**
+     * Checks C1 to C3 on tables that the caller has sealed.
+     *
+     * @param staged what each table's seal gave
+     * @throws CommitRefusedException the batch cannot be committed as it is; unseal it, it stays open
+     * @throws BaseChangedException an object was changed by another writer since the batch began; as above
+     * @throws IOException store or disk failed; as above, and the same commit may work later
+     */
+    public Checked check(BatchFolder folder, List<OpenTable> tables, List<StagedPages> staged)
+            throws IOException {
+        List<TableRecord> records = new ArrayList<>();
+        List<List<BlockRecord>> blocks = new ArrayList<>();
+        for (int i = 0; i < tables.size(); i++) {
+            OpenTable table = tables.get(i);
+            StagedPages pages = staged.get(i);
+            TableRecord record = record(table, pages);
+            checkPages(table, record, pages);
+            List<BlockRecord> plan =
+                    ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
+            if (record.headerChanged() || !plan.isEmpty()) {
+                plan = onUnchangedBase(table, record, plan);
+            }
+            records.add(record);
+            blocks.add(plan);
+        }
+        BatchId id = folder.batch();
+        var batch =
+                new BatchRecord(
+                        id, BatchRecord.State.COMMITTED, clock.millis(), "", false, records);
+        return new Checked(folder, batch, blocks, tables);
+    }
+
+    /** C1 and C2, and what the table becomes. */
+    private static TableRecord record(OpenTable table, StagedPages pages) throws IOException {
+        BaseTable base = table.base();
+        AriaHeader before = base.header().asLocal();
+        ByteBuffer bytes = ByteBuffer.allocate(base.header().keystart());
+        table.cache().read(TableFile.INDEX, 0, bytes);
+        AriaHeader after;
+        try {
+            after = AriaHeader.parse(bytes.array(), "the staged header");
+        } catch (DamagedTableException e) {
+            throw new CommitRefusedException(base.table(), List.of(String.valueOf(e.getMessage())));
+        }
+        List<String> refusals = new ArrayList<>(HeaderRules.refusals(before, after));
+        Map<TableFile, Long> lastPages = new EnumMap<>(TableFile.class);
+        pages.forEach((file, page, slot, crc32c, unverified) -> lastPages.put(file, page));
+        Optional<FileLengths> index = lengths(table, after, TableFile.INDEX, lastPages, refusals);
+        Optional<FileLengths> data = lengths(table, after, TableFile.DATA, lastPages, refusals);
+        if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
+            throw new CommitRefusedException(base.table(), refusals);
+        }
+        AriaHeader published =
+                after.equals(before) ? base.header() : after.withS3FieldsOf(base.header());
+        return new TableRecord(base, published, index.get(), data.get());
+    }
+
+    private static Optional<FileLengths> lengths(
+            OpenTable table,
+            AriaHeader after,
+            TableFile file,
+            Map<TableFile, Long> lastPages,
+            List<String> refusals) {
+        long says = after.fileLength(file);
+        long staged = table.cache().length(file);
+        if (says > staged) {
+            refusals.add(
+                    "its header says that the %s file has %d bytes, but with the staged pages it has %d: stage the missing pages"
+                            .formatted(file.key(), says, staged));
+            return Optional.empty();
+        }
+        long lastPage = lastPages.getOrDefault(file, -1L);
+        long pageBytes = after.pageBytes();
+        if ((lastPage + 1) * pageBytes > says) {
+            refusals.add(
+                    "page %d of the %s file is staged, but its header says that the file ends at page %d: stage the header that belongs to the pages"
+                            .formatted(lastPage, file.key(), says / pageBytes - 1));
+            return Optional.empty();
+        }
+        long base = table.base().header().fileLength(file);
+        long kept = Math.min(table.cache().baseVisibleBytes(file), says);
+        return Optional.of(new FileLengths(base, kept, says));
+    }
+
+    /** Pages that were written in parts have not been checked yet: now they must be whole. */
+    private static void checkPages(OpenTable table, TableRecord record, StagedPages pages)
+            throws IOException {
+        TableGeometry geometry = record.geometry();
+        var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
+        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        List<String> refusals = new ArrayList<>();
+        pages.forEach(
+                (file, page, slot, crc32c, unverified) -> {
+                    if (unverified && refusals.isEmpty()) {
+                        table.cache().read(file, page * geometry.pageBytes(), image.clear());
+                        verifier.problem(file, page, image.array(), 0).ifPresent(refusals::add);
+                    }
+                });
+        if (!refusals.isEmpty()) {
+            throw new CommitRefusedException(record.base().table(), refusals);
+        }
+    }
+
+    /** C3: one HEAD for the header, the frm and each block, in parallel. */
+    private List<BlockRecord> onUnchangedBase(
+            OpenTable table, TableRecord record, List<BlockRecord> plan) throws IOException {
+        BaseTable base = record.base();
+        var names = new ObjectNames(base.table());
+        List<BlockRecord> based = new ArrayList<>(Collections.nCopies(plan.size(), null));
+        var inFlight = new InFlight(executor, concurrency);
+        inFlight.start(() -> unchanged(names.header(), base.headerEtag()));
+        inFlight.start(() -> unchanged(names.frm(), base.frmEtag()));
+        for (int i = 0; i < plan.size(); i++) {
+            int at = i;
+            inFlight.start(
+                    () -> {
+                        BlockRecord block = onUnchangedBase(table, record, names, plan.get(at));
+                        synchronized (based) {
+                            based.set(at, block);
+                        }
+                    });
+        }
+        inFlight.finish();
+        return based;
+    }
+
+    private void unchanged(String key, String etag) throws IOException {
+        Optional<ObjectVersion> found = store.head(key);
+        if (found.isEmpty() || !found.get().etag().equals(etag)) {
+            throw new BaseChangedException(key, etag, found.map(ObjectVersion::etag).orElse(null));
+        }
+    }
+
+    private BlockRecord onUnchangedBase(
+            OpenTable table, TableRecord record, ObjectNames names, BlockRecord planned)
+            throws IOException {
+        BlockName block = planned.block();
+        String key = names.block(block);
+        Map<BlockName, String> read = table.reader().etags();
+        @Nullable String expected = read.get(block);
+        Optional<ObjectVersion> found = store.head(key);
+        @Nullable String etag = found.map(ObjectVersion::etag).orElse(null);
+        int baseLength = record.baseLength(block);
+        if (expected != null && !expected.equals(etag)) {
+            throw new BaseChangedException(key, expected, etag);
+        }
+        if (baseLength > 0 && found.isEmpty()) {
+            throw new DamagedTableException(
+                    key, "a block of " + baseLength + " bytes", "no object");
+        }
+        // Behind the table's end an object is a stray that no reader asks for: it may be replaced,
+        // but
+        // only as it was seen here.
+        long length = found.map(ObjectVersion::lengthBytes).orElse(0L);
+        if (baseLength > 0 && !record.geometry().compressed() && length != baseLength) {
+            throw new DamagedTableException(key, baseLength + " bytes", length + " bytes");
+        }
+        return planned.withBaseEtag(etag);
+    }
+
+    /**
+     * The commit point. On return the batch survives kill, power loss and a full disk.
+     *
+     * @throws IOException a sync or the journal failed: what is on disk is unknown, the daemon must stop
+     *     and recover by reading
+     */
+    public void makeDurable(Checked checked) throws IOException {
+        BatchFolder folder = checked.folder();
+        for (OpenTable table : checked.tables()) {
+            table.cache().sync();
+        }
+        disk.syncDirectory(folder.path());
+        disk.syncDirectory(folder.cacheDir().batches());
+        disk.syncDirectory(folder.cacheDir().root());
+        journal.commit(checked.batch(), checked.blocks());
+        folder.mark();
+    }
+}

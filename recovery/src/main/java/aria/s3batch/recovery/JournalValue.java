@@ -1,0 +1,128 @@
+package aria.s3batch.recovery;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.zip.CRC32C;
+
+/**
+ * The frame around every value in the journal. Big-endian, as keys are. Since format 1.
+ *
+ * <pre>
+ * offset size type field    meaning
+ *      0    2 u16  magic    0xA353
+ *      2    1 u8   kind     1 batch, 2 page table of a block, 3 object done, 4 journal format
+ *      3    1 u8   version  1
+ *      4    n -    body     see {@link RecordCodec}
+ *  4 + n    4 u32  crc      CRC-32C of key, then bytes [0, 4 + n)
+ * </pre>
+ *
+ * The key is under the checksum, so a value cannot pass for that of another block.
+ */
+final class JournalValue {
+    private static final int MAGIC = 0xA353;
+    private static final int VERSION = 1;
+    private static final int FRAME_BYTES = 8;
+
+    /** What a value holds; stored by code. */
+    enum Kind {
+        BATCH(1),
+        BLOCK(2),
+        OBJECT_DONE(3),
+        FORMAT(4);
+
+        private final int code;
+
+        Kind(int code) {
+            this.code = code;
+        }
+    }
+
+    interface Body {
+        void writeTo(DataOutputStream out) throws IOException;
+    }
+
+    private JournalValue() {}
+
+    static byte[] frame(Kind kind, byte[] key, Body body) throws IOException {
+        var bytes = new ByteArrayOutputStream(256);
+        var out = new DataOutputStream(bytes);
+        out.writeShort(MAGIC);
+        out.writeByte(kind.code);
+        out.writeByte(VERSION);
+        body.writeTo(out);
+        out.writeInt(crc(key, bytes.toByteArray(), bytes.size()));
+        return bytes.toByteArray();
+    }
+
+    /**
+     * The body of a value.
+     *
+     * @throws CorruptJournalException not a value of this kind, under this key
+     */
+    static DataInputStream open(Kind kind, byte[] key, byte[] value)
+            throws CorruptJournalException {
+        String place = "row " + describe(key);
+        if (value.length < FRAME_BYTES) {
+            throw new CorruptJournalException(place, value.length + " bytes", null);
+        }
+        ByteBuffer framed = ByteBuffer.wrap(value);
+        int stored = framed.getInt(value.length - 4);
+        int computed = crc(key, value, value.length - 4);
+        if (stored != computed) {
+            throw new CorruptJournalException(
+                    place, "checksum %08x, computed %08x".formatted(stored, computed), null);
+        }
+        int magic = framed.getShort(0) & 0xffff;
+        int foundKind = framed.get(2) & 0xff;
+        int version = framed.get(3) & 0xff;
+        if (magic != MAGIC || foundKind != kind.code || version != VERSION) {
+            throw new CorruptJournalException(
+                    place,
+                    "magic %04x, kind %d, version %d".formatted(magic, foundKind, version),
+                    null);
+        }
+        return new DataInputStream(new ByteArrayInputStream(value, 4, value.length - FRAME_BYTES));
+    }
+
+    private static int crc(byte[] key, byte[] value, int length) {
+        var crc = new CRC32C();
+        crc.update(key);
+        crc.update(value, 0, length);
+        return (int) crc.getValue();
+    }
+
+    static String describe(byte[] key) {
+        var text = new StringBuilder();
+        for (byte b : key) {
+            text.append(b > ' ' && b < 127 ? String.valueOf((char) b) : "\\x%02x".formatted(b));
+        }
+        return text.toString();
+    }
+
+    static void writeBytes(DataOutputStream out, byte[] bytes) throws IOException {
+        out.writeInt(bytes.length);
+        out.write(bytes);
+    }
+
+    static byte[] readBytes(DataInputStream in) throws IOException {
+        int length = in.readInt();
+        if (length < 0 || length > in.available()) {
+            throw new IOException(
+                    "a length of " + length + " where " + in.available() + " are left");
+        }
+        return in.readNBytes(length);
+    }
+
+    static void writeText(DataOutputStream out, String text) throws IOException {
+        writeBytes(out, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    static String readText(DataInputStream in) throws IOException {
+        return new String(readBytes(in), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,363 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.recovery.JournalValue.Kind;
+
+import org.rocksdb.InfoLogLevel;
+import org.rocksdb.Options;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.Slice;
+import org.rocksdb.Status;
+import org.rocksdb.WALRecoveryMode;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The {@link CommitJournal} in RocksDB. Keys sort so that one scan reads a batch; big-endian. Since
+ * format 1; checked with RocksDB 11.1.
+ *
+ * <pre>
+ * 'F'                                                          format
+ * 'B' batch[16]                                                batch
+ * 'P' batch[16] table[u16] file[u8: 0 index, 1 data] block[8]  what happens to a block
+ * 'D' batch[16] table[u16] object name (UTF-8)                 object done
+ * </pre>
+ *
+ * <p>The write-ahead log is replayed up to the first record that does not check out: after power loss
+ * that is the torn end of a write which nobody was told of. A flipped byte in the middle looks the same
+ * to RocksDB, and hides what follows. That is why a committed batch has a second witness, {@link
+ * CommitMark}, written before the commit is answered.
+ */
+public final class RocksJournal implements CommitJournal {
+    private static final int FORMAT = 1;
+    private static final byte[] FORMAT_KEY = {'F'};
+    private static final long WRITE_BUFFER_BYTES = 8 << 20;
+
+    static {
+        RocksDB.loadLibrary();
+    }
+
+    private final Path dir;
+    private final Options options;
+    private final WriteOptions synced = new WriteOptions().setSync(true);
+    private final WriteOptions unsynced = new WriteOptions();
+    private final RocksDB db;
+
+    /** Calls in flight hold it shared, close alone: a native handle must not be used after close. */
+    private final java.util.concurrent.locks.ReentrantReadWriteLock open =
+            new java.util.concurrent.locks.ReentrantReadWriteLock();
+
+    private boolean closed;
+
+    private RocksJournal(Path dir, Options options, RocksDB db) {
+        this.dir = dir;
+        this.options = options;
+        this.db = db;
+    }
+
+    /**
+     * Opens the journal, or creates it where there is none.
+     *
+     * @throws CorruptJournalException what is there cannot be trusted
+     * @throws IOException it cannot be read or written
+     */
+    public static RocksJournal open(Path dir) throws IOException {
+        Files.createDirectories(dir);
+        var options =
+                new Options()
+                        .setCreateIfMissing(true)
+                        .setParanoidChecks(true)
+                        .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
+                        .setWriteBufferSize(WRITE_BUFFER_BYTES)
+                        .setMaxOpenFiles(64)
+                        .setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
+                        .setKeepLogFileNum(2)
+                        .setStatsDumpPeriodSec(0);
+        RocksJournal journal;
+        try {
+            journal = new RocksJournal(dir, options, RocksDB.open(options, dir.toString()));
+        } catch (RocksDBException e) {
+            options.close();
+            throw failure(dir, "open", e);
+        }
+        try {
+            journal.checkFormat();
+            return journal;
+        } catch (IOException | RuntimeException e) {
+            journal.close();
+            throw e;
+        }
+    }
+
+    private void checkFormat() throws IOException {
+        byte[] value = read("read the format", () -> db.get(FORMAT_KEY));
+        if (value == null) {
+            byte[] written =
+                    JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
+            write("write the format", () -> db.put(synced, FORMAT_KEY, written));
+            return;
+        }
+        int found = JournalValue.open(Kind.FORMAT, FORMAT_KEY, value).readInt();
+        if (found != FORMAT) {
+            throw new CorruptJournalException(
+                    dir.toString(), "format " + found + ", this version reads " + FORMAT, null);
+        }
+    }
+
+    @Override
+    public void commit(BatchRecord batch, List<List<BlockRecord>> blocks) throws IOException {
+        assert blocks.size() == batch.tables().size() : blocks.size();
+        try (var rows = new WriteBatch()) {
+            for (int table = 0; table < blocks.size(); table++) {
+                for (BlockRecord block : blocks.get(table)) {
+                    put(rows, batch.id(), table, block);
+                }
+            }
+            put(rows, batch);
+            write("commit batch " + batch.id(), () -> db.write(synced, rows));
+        } catch (RocksDBException e) {
+            throw failure(dir, "commit batch " + batch.id(), e);
+        }
+    }
+
+    @Override
+    public List<BatchRecord> batches() throws IOException {
+        List<BatchRecord> batches = new ArrayList<>();
+        scan(
+                new byte[] {'B'},
+                (key, value) -> {
+                    ByteBuffer id = ByteBuffer.wrap(key, 1, BatchId.BYTES);
+                    var batch = new BatchId(id.getLong(), id.getLong());
+                    DataInputStream body = JournalValue.open(Kind.BATCH, key, value);
+                    batches.add(RecordCodec.readBatch(batch, body));
+                });
+        return batches;
+    }
+
+    @Override
+    public List<BlockRecord> blocks(BatchId batch, int table) throws IOException {
+        List<BlockRecord> blocks = new ArrayList<>();
+        scan(
+                tableKey('P', batch, table, 0).array(),
+                (key, value) -> {
+                    ByteBuffer tail = ByteBuffer.wrap(key, key.length - 9, 9);
+                    var name = new BlockName(fileOf(tail.get()), tail.getLong());
+                    DataInputStream body = JournalValue.open(Kind.BLOCK, key, value);
+                    blocks.add(RecordCodec.readBlock(name, body));
+                });
+        return blocks;
+    }
+
+    @Override
+    public void objectDone(BatchId batch, int table, String object, String etag)
+            throws IOException {
+        byte[] name = object.getBytes(StandardCharsets.UTF_8);
+        byte[] key = tableKey('D', batch, table, name.length).put(name).array();
+        byte[] value =
+                JournalValue.frame(Kind.OBJECT_DONE, key, out -> JournalValue.writeText(out, etag));
+        write("note " + object + " as done", () -> db.put(unsynced, key, value));
+    }
+
+    @Override
+    public Map<String, String> objectsDone(BatchId batch, int table) throws IOException {
+        byte[] prefix = tableKey('D', batch, table, 0).array();
+        Map<String, String> done = new LinkedHashMap<>();
+        scan(
+                prefix,
+                (key, value) -> {
+                    int length = key.length - prefix.length;
+                    String object = new String(key, prefix.length, length, StandardCharsets.UTF_8);
+                    DataInputStream body = JournalValue.open(Kind.OBJECT_DONE, key, value);
+                    done.put(object, JournalValue.readText(body));
+                });
+        return done;
+    }
+
+    @Override
+    public void rebase(BatchId batch, int table, BlockRecord block) throws IOException {
+        try (var rows = new WriteBatch()) {
+            put(rows, batch, table, block);
+            write("rebase " + block.block(), () -> db.write(synced, rows));
+        } catch (RocksDBException e) {
+            throw failure(dir, "rebase " + block.block(), e);
+        }
+    }
+
+    @Override
+    public void update(BatchRecord batch) throws IOException {
+        try (var rows = new WriteBatch()) {
+            put(rows, batch);
+            write("update batch " + batch.id(), () -> db.write(synced, rows));
+        } catch (RocksDBException e) {
+            throw failure(dir, "update batch " + batch.id(), e);
+        }
+    }
+
+    @Override
+    public void forget(BatchId batch) throws IOException {
+        try (var rows = new WriteBatch()) {
+            rows.delete(batchKey('B', batch, 0).array());
+            for (char kind : new char[] {'P', 'D'}) {
+                byte[] from = batchKey(kind, batch, 0).array();
+                rows.deleteRange(from, after(from));
+            }
+            write("forget batch " + batch, () -> db.write(synced, rows));
+        } catch (RocksDBException e) {
+            throw failure(dir, "forget batch " + batch, e);
+        }
+    }
+
+    /** How many rows the journal holds besides its format: none when no batch is pending. */
+    long rows() throws IOException {
+        long[] rows = new long[1];
+        scan(new byte[0], (key, value) -> rows[0]++);
+        return rows[0] - 1;
+    }
+
+    @Override
+    public void close() {
+        open.writeLock().lock();
+        try {
+            if (!closed) {
+                closed = true;
+                db.close();
+                synced.close();
+                unsynced.close();
+                options.close();
+            }
+        } finally {
+            open.writeLock().unlock();
+        }
+    }
+
+    private static void put(WriteBatch rows, BatchRecord batch)
+            throws IOException, RocksDBException {
+        byte[] key = batchKey('B', batch.id(), 0).array();
+        rows.put(key, JournalValue.frame(Kind.BATCH, key, out -> RecordCodec.write(batch, out)));
+    }
+
+    private static void put(WriteBatch rows, BatchId batch, int table, BlockRecord block)
+            throws IOException, RocksDBException {
+        byte[] key =
+                tableKey('P', batch, table, 9)
+                        .put(codeOf(block.block().file()))
+                        .putLong(block.block().number())
+                        .array();
+        rows.put(key, JournalValue.frame(Kind.BLOCK, key, out -> RecordCodec.write(block, out)));
+    }
+
+    private static byte codeOf(TableFile file) {
+        return (byte) (file == TableFile.INDEX ? 0 : 1);
+    }
+
+    private static TableFile fileOf(byte code) {
+        return code == 0 ? TableFile.INDEX : TableFile.DATA;
+    }
+
+    private static ByteBuffer batchKey(char kind, BatchId batch, int moreBytes) {
+        return ByteBuffer.allocate(1 + BatchId.BYTES + moreBytes)
+                .put((byte) kind)
+                .putLong(batch.high())
+                .putLong(batch.low());
+    }
+
+    private static ByteBuffer tableKey(char kind, BatchId batch, int table, int moreBytes) {
+        return batchKey(kind, batch, 2 + moreBytes).putShort((short) table);
+    }
+
+    /** The smallest key behind all that start with the prefix, whose bytes are not all 0xff. */
+    private static byte[] after(byte[] prefix) {
+        byte[] end = prefix.clone();
+        for (int i = end.length - 1; ; i--) {
+            if (++end[i] != 0) {
+                return end;
+            }
+        }
+    }
+
+    private interface Row {
+        void visit(byte[] key, byte[] value) throws IOException;
+    }
+
+    private void scan(byte[] prefix, Row row) throws IOException {
+        open.readLock().lock();
+        try (var bound = new Slice(prefix.length == 0 ? new byte[] {(byte) 0xff} : after(prefix));
+                var reading = new ReadOptions().setIterateUpperBound(bound);
+                RocksIterator rows = openDb().newIterator(reading)) {
+            for (rows.seek(prefix); rows.isValid(); rows.next()) {
+                row.visit(rows.key(), rows.value());
+            }
+            rows.status();
+        } catch (RocksDBException e) {
+            throw failure(dir, "read", e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    private RocksDB openDb() {
+        if (closed) {
+            throw new IllegalStateException("journal " + dir + " is closed");
+        }
+        return db;
+    }
+
+    private interface RocksRead {
+        byte @org.jspecify.annotations.Nullable [] get() throws RocksDBException;
+    }
+
+    private byte @org.jspecify.annotations.Nullable [] read(String what, RocksRead read)
+            throws IOException {
+        open.readLock().lock();
+        try {
+            openDb();
+            return read.get();
+        } catch (RocksDBException e) {
+            throw failure(dir, what, e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    private interface RocksWrite {
+        void run() throws RocksDBException;
+    }
+
+    private void write(String what, RocksWrite write) throws IOException {
+        open.readLock().lock();
+        try {
+            openDb();
+            write.run();
+        } catch (RocksDBException e) {
+            throw failure(dir, what, e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    private static IOException failure(Path dir, String what, RocksDBException cause) {
+        Status status = cause.getStatus();
+        if (status != null && status.getCode() == Status.Code.Corruption) {
+            return new CorruptJournalException(
+                    dir.toString(), String.valueOf(cause.getMessage()), cause);
+        }
+        return new IOException(
+                "journal " + dir + ": cannot " + what + ": " + cause.getMessage(), cause);
+    }
+}

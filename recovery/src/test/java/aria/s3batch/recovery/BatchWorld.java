@@ -1,0 +1,212 @@
+package aria.s3batch.recovery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import aria.s3batch.diskcache.BlockCache;
+import aria.s3batch.diskcache.CacheDirectory;
+import aria.s3batch.diskcache.CacheSpace;
+import aria.s3batch.diskcache.Disk;
+import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.diskcache.TableCache;
+import aria.s3batch.format.AriaHeader;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.BlockFrame;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.Fixture;
+import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableGeometry;
+import aria.s3batch.format.TableName;
+import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.StoredObject;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * One process of ours on a disk, a journal and a bucket, all handed in, in a single thread: begins,
+ * stages, commits, applies and recovers as the daemon does. A second world on the same three is the same
+ * machine after a restart.
+ */
+final class BatchWorld implements AutoCloseable {
+    static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
+    static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
+
+    final ObjectStore store;
+    final Disk disk;
+    final CommitJournal journal;
+    final Recovery recovery;
+    final Committer committer;
+    final Applier applier;
+    final CacheSpace space = new CacheSpace(1L << 30);
+    final BlockCache blockCache;
+    final ApplyProgress progress = new ApplyProgress();
+
+    BatchWorld(ObjectStore store, Disk disk, CommitJournal journal) throws IOException {
+        this.store = store;
+        this.disk = disk;
+        this.journal = journal;
+        this.blockCache = new BlockCache(disk, CACHE_DIR.blockCache(), 64 << 20);
+        this.recovery = new Recovery(journal, disk, CACHE_DIR);
+        InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(1_700_000_000));
+        this.committer = new Committer(store, journal, disk, clock, Runnable::run, 4);
+        this.applier =
+                new Applier(
+                        store,
+                        journal,
+                        disk,
+                        Optional.of(blockCache),
+                        Runnable::run,
+                        4,
+                        64 << 20,
+                        pause -> {});
+    }
+
+    BatchFolder folder() {
+        return recovery.folder(BATCH);
+    }
+
+    static void load(ObjectStore store, Map<String, byte[]> objects) throws IOException {
+        for (Map.Entry<String, byte[]> object : objects.entrySet()) {
+            store.put(object.getKey(), object.getValue(), Condition.always(), Map.of());
+        }
+    }
+
+    List<OpenTable> begin(List<TableName> tables) throws IOException {
+        List<OpenTable> open = new ArrayList<>();
+        for (TableName table : tables) {
+            BaseTable base = BaseTable.read(store, table);
+            int number = open.size();
+            var reader = new BaseReader(store, blockCache, BATCH, number, base);
+            open.add(OpenTable.of(base, reader, folder(), number, space));
+        }
+        return open;
+    }
+
+    /** Stages all pages in which the local files differ from the batch's view, as {@code stage --from}. */
+    static void stage(OpenTable table, byte[] mai, byte[] mad) throws IOException {
+        stage(table, TableFile.DATA, mad);
+        stage(table, TableFile.INDEX, mai);
+    }
+
+    private static void stage(OpenTable table, TableFile file, byte[] local) throws IOException {
+        TableCache cache = table.cache();
+        int pageBytes = table.base().geometry().pageBytes();
+        if (local.length < cache.length(file)) {
+            cache.truncate(file, local.length);
+        }
+        ByteBuffer seen = ByteBuffer.allocate(pageBytes);
+        for (int at = 0; at < local.length; at += pageBytes) {
+            ByteBuffer page = ByteBuffer.wrap(local, at, pageBytes).slice();
+            seen.clear();
+            if (at < cache.length(file)) {
+                cache.read(file, at, seen);
+            }
+            if (!seen.flip().equals(page)) {
+                cache.stagePages(file, at / pageBytes, page);
+            }
+        }
+    }
+
+    static void stage(List<OpenTable> tables, Fixture fixture) throws IOException {
+        for (OpenTable table : tables) {
+            TableName name = table.base().table();
+            stage(
+                    table,
+                    fixture.local(name, TableFile.INDEX, true),
+                    fixture.local(name, TableFile.DATA, true));
+        }
+    }
+
+    Committer.Checked check(List<OpenTable> tables) throws IOException {
+        List<StagedPages> staged = new ArrayList<>();
+        for (OpenTable table : tables) {
+            staged.add(table.cache().seal());
+        }
+        return committer.check(folder(), tables, staged);
+    }
+
+    /** The whole commit: when it returns, the client has been answered. */
+    BatchRecord commit(List<OpenTable> tables) throws IOException {
+        Committer.Checked checked = check(tables);
+        committer.makeDurable(checked);
+        for (OpenTable table : tables) {
+            table.cache().close();
+        }
+        return checked.batch();
+    }
+
+    ApplyOutcome apply(BatchRecord batch) throws IOException {
+        return applier.apply(batch, folder(), progress, () -> false);
+    }
+
+    /** What the daemon does at start: every committed batch is applied. */
+    Recovery.Found recover() throws IOException {
+        Recovery.Found found = recovery.run();
+        for (BatchRecord batch : found.committed()) {
+            assertThat(apply(batch)).isInstanceOf(ApplyOutcome.Applied.class);
+        }
+        return found;
+    }
+
+    /** All objects of the bucket, each block decoded, so that two zlib streams of the same bytes are equal. */
+    static SortedMap<String, ByteBuffer> decoded(Map<String, byte[]> objects) throws IOException {
+        Map<String, TableGeometry> geometries = new HashMap<>();
+        Map<String, AriaHeader> headers = new HashMap<>();
+        for (Map.Entry<String, byte[]> object : objects.entrySet()) {
+            if (object.getKey().endsWith("/aria")) {
+                String prefix = object.getKey().substring(0, object.getKey().length() - 5);
+                AriaHeader header = AriaHeader.parse(object.getValue(), object.getKey());
+                headers.put(prefix, header);
+                geometries.put(prefix, header.geometry(object.getKey()));
+            }
+        }
+        SortedMap<String, ByteBuffer> decoded = new TreeMap<>();
+        for (Map.Entry<String, byte[]> object : objects.entrySet()) {
+            String key = object.getKey();
+            byte[] bytes = object.getValue();
+            String[] parts = key.split("/");
+            String prefix = parts[0] + "/" + parts[1];
+            TableGeometry geometry = geometries.get(prefix);
+            AriaHeader header = headers.get(prefix);
+            if (geometry != null && header != null) {
+                var names = new ObjectNames(new TableName(parts[0], parts[1]));
+                Optional<BlockName> block = names.blockOf(key);
+                if (block.isPresent()) {
+                    long fileBytes = header.fileLength(block.get().file());
+                    int length = geometry.blockLength(block.get(), fileBytes);
+                    bytes = BlockFrame.decode(bytes, length, geometry.compressed(), key);
+                }
+            }
+            decoded.put(key, ByteBuffer.wrap(bytes));
+        }
+        return decoded;
+    }
+
+    static SortedMap<String, byte[]> objects(ObjectStore store, String prefix) throws IOException {
+        List<String> keys = new ArrayList<>();
+        store.list(prefix, object -> keys.add(object.key()));
+        SortedMap<String, byte[]> objects = new TreeMap<>();
+        for (String key : keys) {
+            objects.put(key, store.get(key).map(StoredObject::body).orElseThrow());
+        }
+        return objects;
+    }
+
+    @Override
+    public void close() throws IOException {
+        journal.close();
+    }
+}

@@ -1,0 +1,320 @@
+package aria.s3batch.s3block;
+
+import aria.s3batch.s3block.SdkClients.Timeouts;
+
+import org.jspecify.annotations.Nullable;
+
+import software.amazon.awssdk.core.exception.NonRetryableException;
+import software.amazon.awssdk.core.exception.RetryableException;
+import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.core.sync.ResponseTransformer;
+import software.amazon.awssdk.http.AbortableInputStream;
+import software.amazon.awssdk.services.s3.model.CommonPrefix;
+import software.amazon.awssdk.services.s3.model.GetObjectResponse;
+import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import software.amazon.awssdk.services.s3.model.S3Exception;
+import software.amazon.awssdk.services.s3.model.S3Object;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
+
+/**
+ * A bucket reached with the AWS SDK's synchronous client. Connecting asks nothing of the network; the
+ * first conditional write, or {@link #facts()}, finds out what the endpoint can do.
+ *
+ * <p>Where the endpoint ignores a condition, the object is compared with a HEAD just before it is
+ * written: a foreign write between the two is lost. {@code facts()} says where that is so.
+ */
+public final class AwsObjectStore implements ObjectStore {
+    private final StoreSettings settings;
+    private final SdkClients clients;
+    private final SdkFailures failures;
+    private final String probeName;
+    private final Object probing = new Object();
+    private volatile @Nullable EndpointFacts facts;
+
+    private AwsObjectStore(StoreSettings settings, Timeouts timeouts, RandomGenerator random) {
+        this.settings = settings;
+        this.clients = new SdkClients(settings, timeouts);
+        this.failures = new SdkFailures(settings);
+        this.probeName = HexFormat.of().toHexDigits(random.nextLong());
+    }
+
+    /**
+     * @param random names the object that the probe writes under {@code _aria_s3_batch/probe/}; seeded
+     *     differently in every process
+     */
+    public static AwsObjectStore connect(StoreSettings settings, RandomGenerator random) {
+        return connect(settings, Timeouts.DEFAULT, random);
+    }
+
+    static AwsObjectStore connect(
+            StoreSettings settings, Timeouts timeouts, RandomGenerator random) {
+        return new AwsObjectStore(settings, timeouts, random);
+    }
+
+    /**
+     * What the endpoint makes of conditional requests. Asked once, with a handful of small requests; after
+     * a failure, the next caller asks again.
+     *
+     * @throws StoreRefusedException the keys do not allow to write and delete objects
+     * @throws BucketMissingException there is no such bucket
+     * @throws StoreUnreachableException no answer; the store works as soon as there is one
+     */
+    public EndpointFacts facts() throws IOException {
+        EndpointFacts known = facts;
+        if (known != null) {
+            return known;
+        }
+        synchronized (probing) {
+            known = facts;
+            if (known == null) {
+                known = EndpointProbe.run(new ProbeWire(), probeName);
+                facts = known;
+            }
+            return known;
+        }
+    }
+
+    @Override
+    public Optional<StoredObject> get(String key) throws IOException {
+        try {
+            return Optional.of(
+                    clients.reads()
+                            .getObject(
+                                    r -> r.bucket(settings.bucket()).key(key),
+                                    (ResponseTransformer<GetObjectResponse, StoredObject>)
+                                            (answer, body) -> wholeObject(key, answer, body)));
+        } catch (S3Exception e) {
+            if (SdkFailures.isNoSuchKey(e)) {
+                return Optional.empty();
+            }
+            throw failures.explain(e, "GET " + key);
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "GET " + key);
+        }
+    }
+
+    private static StoredObject wholeObject(
+            String key, GetObjectResponse answer, AbortableInputStream body) {
+        Long length = answer.contentLength();
+        if (length == null || length > OBJECT_BYTES_MAX) {
+            body.abort();
+            throw NonRetryableException.create(
+                    key
+                            + " is "
+                            + (length == null ? "of unknown length" : length + " bytes")
+                            + "; no object of an S3 table is longer than "
+                            + OBJECT_BYTES_MAX);
+        }
+        byte[] bytes;
+        try {
+            bytes = body.readNBytes(length.intValue());
+            if (bytes.length != length) {
+                throw new EOFException(
+                        "body of %s ended after %d of %d bytes"
+                                .formatted(key, bytes.length, length));
+            }
+        } catch (IOException e) {
+            throw RetryableException.create(e.toString(), e);
+        }
+        return new StoredObject(
+                new ObjectVersion(
+                        bareEtag(answer.eTag()), length, answer.lastModified(), answer.metadata()),
+                bytes);
+    }
+
+    @Override
+    public Optional<ObjectVersion> head(String key) throws IOException {
+        try {
+            HeadObjectResponse answer =
+                    clients.reads().headObject(r -> r.bucket(settings.bucket()).key(key));
+            return Optional.of(
+                    new ObjectVersion(
+                            bareEtag(answer.eTag()),
+                            answer.contentLength(),
+                            answer.lastModified(),
+                            answer.metadata()));
+        } catch (S3Exception e) {
+            if (SdkFailures.isNoSuchKey(e)) {
+                return Optional.empty();
+            }
+            throw failures.explain(e, "HEAD " + key);
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "HEAD " + key);
+        }
+    }
+
+    @Override
+    public PutAnswer put(String key, byte[] body, Condition condition, Map<String, String> metadata)
+            throws IOException {
+        if (body.length > OBJECT_BYTES_MAX) {
+            throw new IllegalArgumentException(key + " would be " + body.length + " bytes");
+        }
+        return switch (condition) {
+            case Condition.Always _ -> send(key, body, null, null, metadata);
+            case Condition.IfAbsent _ -> {
+                if (facts().putIfAbsent()) {
+                    yield send(key, body, "*", null, metadata);
+                }
+                yield head(key).isPresent()
+                        ? new PutAnswer.ConditionFailed()
+                        : send(key, body, null, null, metadata);
+            }
+            case Condition.IfMatch match -> {
+                EndpointFacts known = facts();
+                if (known.putIfMatch()) {
+                    yield send(key, body, null, known.etagForm().header(match.etag()), metadata);
+                }
+                yield isStill(key, match)
+                        ? send(key, body, null, null, metadata)
+                        : new PutAnswer.ConditionFailed();
+            }
+        };
+    }
+
+    @Override
+    public DeleteAnswer delete(String key, Condition condition) throws IOException {
+        return switch (condition) {
+            case Condition.Always _ -> sendDelete(key, null);
+            case Condition.IfMatch match -> {
+                EndpointFacts known = facts();
+                if (known.deleteIfMatch()) {
+                    yield sendDelete(key, known.etagForm().header(match.etag()));
+                }
+                Optional<ObjectVersion> found = head(key);
+                if (found.isEmpty()) {
+                    yield new DeleteAnswer.Gone();
+                }
+                yield found.get().etag().equals(match.etag())
+                        ? sendDelete(key, null)
+                        : new DeleteAnswer.ConditionFailed();
+            }
+            case Condition.IfAbsent _ ->
+                    throw new IllegalArgumentException("delete what is absent: " + key);
+        };
+    }
+
+    private boolean isStill(String key, Condition.IfMatch match) throws IOException {
+        return head(key).filter(found -> found.etag().equals(match.etag())).isPresent();
+    }
+
+    @Override
+    public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
+        try {
+            for (S3Object object :
+                    clients.reads()
+                            .listObjectsV2Paginator(r -> r.bucket(settings.bucket()).prefix(prefix))
+                            .contents()) {
+                visitor.accept(
+                        new ListedObject(object.key(), object.size(), bareEtag(object.eTag())));
+            }
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "listing " + prefix);
+        }
+    }
+
+    @Override
+    public List<String> folders(String prefix) throws IOException {
+        try {
+            List<String> folders = new ArrayList<>();
+            for (CommonPrefix folder :
+                    clients.reads()
+                            .listObjectsV2Paginator(
+                                    r -> r.bucket(settings.bucket()).prefix(prefix).delimiter("/"))
+                            .commonPrefixes()) {
+                folders.add(folder.prefix());
+            }
+            return folders;
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "listing " + prefix);
+        }
+    }
+
+    @Override
+    public void close() {
+        clients.close();
+    }
+
+    @Override
+    public String toString() {
+        return "bucket '" + settings.bucket() + "' at " + settings.endpoint();
+    }
+
+    private PutAnswer send(
+            String key,
+            byte[] body,
+            @Nullable String ifNoneMatch,
+            @Nullable String ifMatch,
+            Map<String, String> metadata)
+            throws IOException {
+        try {
+            String etag =
+                    clients.writes()
+                            .putObject(
+                                    r ->
+                                            r.bucket(settings.bucket())
+                                                    .key(key)
+                                                    .ifNoneMatch(ifNoneMatch)
+                                                    .ifMatch(ifMatch)
+                                                    .metadata(metadata),
+                                    RequestBody.fromRemainingByteBuffer(
+                                            java.nio.ByteBuffer.wrap(body)))
+                            .eTag();
+            return new PutAnswer.Stored(bareEtag(etag));
+        } catch (S3Exception e) {
+            boolean conditional = ifNoneMatch != null || ifMatch != null;
+            if (conditional && SdkFailures.isConditionFailed(e)) {
+                return new PutAnswer.ConditionFailed();
+            }
+            throw failures.explain(e, "PUT " + key);
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "PUT " + key);
+        }
+    }
+
+    private DeleteAnswer sendDelete(String key, @Nullable String ifMatch) throws IOException {
+        try {
+            clients.writes()
+                    .deleteObject(r -> r.bucket(settings.bucket()).key(key).ifMatch(ifMatch));
+            return new DeleteAnswer.Gone();
+        } catch (S3Exception e) {
+            if (SdkFailures.isNoSuchKey(e)) {
+                return new DeleteAnswer.Gone();
+            }
+            if (ifMatch != null && SdkFailures.isConditionFailed(e)) {
+                return new DeleteAnswer.ConditionFailed();
+            }
+            throw failures.explain(e, "DELETE " + key);
+        } catch (RuntimeException e) {
+            throw failures.explain(e, "DELETE " + key);
+        }
+    }
+
+    private static String bareEtag(String etag) {
+        return etag.length() >= 2 && etag.startsWith("\"") && etag.endsWith("\"")
+                ? etag.substring(1, etag.length() - 1)
+                : etag;
+    }
+
+    private final class ProbeWire implements EndpointProbe.Wire {
+        @Override
+        public PutAnswer put(
+                String key, byte[] body, @Nullable String ifNoneMatch, @Nullable String ifMatch)
+                throws IOException {
+            return send(key, body, ifNoneMatch, ifMatch, Map.of());
+        }
+
+        @Override
+        public DeleteAnswer delete(String key, @Nullable String ifMatch) throws IOException {
+            return sendDelete(key, ifMatch);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package aria.s3batch.s3block;
+
+import aria.s3batch.format.AriaHeader;
+import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.HeaderRules;
+import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableGeometry;
+import aria.s3batch.format.TableName;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a batch is based on: header and definition of a table as they were in S3 when the batch began.
+ * Which blocks there are follows from the header, so that nothing is listed.
+ *
+ * @param header the object {@code aria}, with its S3 fields
+ * @param headerEtag its ETag
+ * @param frm the definition; that of the partitioned table if this is a partition
+ * @param frmEtag its ETag
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared; the ETags tell
+public record BaseTable(
+        TableName table, AriaHeader header, String headerEtag, byte[] frm, String frmEtag) {
+    /**
+     * @throws IllegalArgumentException the header is not that of a table in S3; {@link #read} finds out
+     *     before
+     */
+    public BaseTable {
+        try {
+            header.geometry(table.display());
+        } catch (DamagedTableException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+
+    /**
+     * Reads a table's header and definition: two GETs, whatever its size.
+     *
+     * @throws NoSuchTableException one of them is missing
+     * @throws DamagedTableException the header cannot be right
+     * @throws UnsupportedTableException no table that the S3 engine could have made
+     */
+    public static BaseTable read(ObjectStore store, TableName table) throws IOException {
+        var names = new ObjectNames(table);
+        StoredObject aria = mustGet(store, table, names.header());
+        StoredObject frm = mustGet(store, table, names.frm());
+        AriaHeader header = AriaHeader.parse(aria.body(), names.header());
+        List<String> unsupported = HeaderRules.unsupported(header);
+        if (!unsupported.isEmpty()) {
+            throw new UnsupportedTableException(table, unsupported);
+        }
+        Optional<String> wrongLength = wrongLength(header);
+        if (wrongLength.isPresent()) {
+            throw new DamagedTableException(
+                    names.header(), "file lengths of whole pages", wrongLength.get());
+        }
+        header.geometry(names.header());
+        return new BaseTable(
+                table, header, aria.version().etag(), frm.body(), frm.version().etag());
+    }
+
+    private static StoredObject mustGet(ObjectStore store, TableName table, String key)
+            throws IOException {
+        return store.get(key).orElseThrow(() -> new NoSuchTableException(table, key, store));
+    }
+
+    /** A file length that no Aria table can have; empty if both can be. */
+    static Optional<String> wrongLength(AriaHeader header) {
+        for (TableFile file : TableFile.values()) {
+            long length = header.fileLength(file);
+            long least = file == TableFile.INDEX ? header.keystart() : header.pageBytes();
+            if (length < least || length % header.pageBytes() != 0) {
+                return Optional.of(
+                        "%s file of %d bytes, with pages of %d and a header of %d"
+                                .formatted(
+                                        file.key(), length, header.pageBytes(), header.keystart()));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** How the table is cut into pages and blocks. */
+    public TableGeometry geometry() {
+        try {
+            return header.geometry(table.display());
+        } catch (DamagedTableException e) {
+            throw new AssertionError("checked when it was made", e);
+        }
+    }
+}

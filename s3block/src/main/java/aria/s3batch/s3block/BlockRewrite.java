@@ -1,0 +1,72 @@
+package aria.s3batch.s3block;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.Arrays;
+
+/**
+ * The new bytes of one block: what is kept of the base, zeros where the file grew, and the staged pages
+ * over both. Computes only; one thread, used once.
+ *
+ * <p>Invariants: R1 {@link #finish} gives exactly {@code newLength} bytes, because the S3 engine serves
+ * a block of another length as data of other pages. R2 a byte that no staged page covers is the base's,
+ * or zero behind what is kept of it. R3 every overlaid page lies within the block.
+ */
+public final class BlockRewrite {
+    private final int pageBytes;
+    private final int newLength;
+    private final byte[] bytes;
+
+    /**
+     * @param base decoded base block; null if nothing of it is needed. Not changed.
+     * @param keptLength so many bytes of the base stay visible: fewer than it has when the file was cut
+     * @param newLength decoded bytes of the new block, whole pages
+     * @throws IllegalArgumentException these numbers describe no block
+     */
+    public BlockRewrite(int pageBytes, byte @Nullable [] base, int keptLength, int newLength) {
+        if (newLength <= 0 || newLength % pageBytes != 0) {
+            throw new IllegalArgumentException(
+                    "a block of " + newLength + " bytes, with pages of " + pageBytes);
+        }
+        int kept = base == null ? 0 : Math.min(keptLength, newLength);
+        if (kept < 0 || kept % pageBytes != 0 || base != null && kept > base.length) {
+            throw new IllegalArgumentException(
+                    "to keep %d bytes of a base block of %s, with pages of %d"
+                            .formatted(
+                                    keptLength,
+                                    base == null ? "none" : String.valueOf(base.length),
+                                    pageBytes));
+        }
+        this.pageBytes = pageBytes;
+        this.newLength = newLength;
+        this.bytes = base == null ? new byte[newLength] : Arrays.copyOf(base, newLength);
+        if (base != null) {
+            Arrays.fill(bytes, kept, Math.max(kept, Math.min(base.length, newLength)), (byte) 0);
+        }
+    }
+
+    /**
+     * Puts a staged page in its place.
+     *
+     * @param pageInBlock counted from 0 at the start of the block
+     * @param image its first {@code pageBytes} bytes are copied
+     * @throws IllegalArgumentException the page does not lie in the block
+     */
+    public void overlay(int pageInBlock, byte[] image) {
+        long end = (pageInBlock + 1L) * pageBytes;
+        if (pageInBlock < 0 || end > newLength) {
+            throw new IllegalArgumentException(
+                    "page %d of a block of %d bytes, with pages of %d"
+                            .formatted(pageInBlock, newLength, pageBytes));
+        }
+        System.arraycopy(image, 0, bytes, pageInBlock * pageBytes, pageBytes);
+    }
+
+    /** The decoded block, ready for its frame. */
+    public byte[] finish() {
+        if (bytes.length != newLength) {
+            throw new AssertionError("block of " + bytes.length + " bytes, not " + newLength);
+        }
+        return bytes;
+    }
+}

@@ -1,0 +1,185 @@
+package aria.s3batch.s3block;
+
+import aria.s3batch.format.BatchId;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/**
+ * Writes objects of batches, and settles every unclear answer by reading back: it is never assumed
+ * that a write landed, nor that it did not. Safe for use by many threads; keeps no state.
+ *
+ * <p>An object of a batch is recognised by two items of user metadata: {@value #BATCH_NAME}, the batch id,
+ * and {@value #CRC_NAME}, the CRC32C of the body in eight hexadecimal digits. Where an endpoint keeps no
+ * metadata, the bodies are compared instead.
+ *
+ * <p>Invariants:
+ *
+ * <ol>
+ *   <li>Landed is only answered when the store said so, or showed our object.
+ *   <li>ForeignWrite is only answered when something else than our object and than the base was seen.
+ *   <li>Refusals ({@link StoreRefusedException}, {@link BucketMissingException}) are thrown, for nothing was
+ *       written and repeating cannot help.
+ * </ol>
+ */
+public final class ConditionalWrite {
+    static final String BATCH_NAME = "aria-s3-batch";
+    static final String CRC_NAME = "aria-s3-crc32c";
+
+    private final ObjectStore store;
+
+    public ConditionalWrite(ObjectStore store) {
+        this.store = store;
+    }
+
+    /**
+     * Writes an object. One PUT, and when its answer is unclear one HEAD, rarely a GET.
+     *
+     * @param condition what the object must still be: the base's ETag, or absent. With {@link
+     *     Condition.Always} there are no foreign writes.
+     */
+    public PutOutcome write(String key, byte[] body, Condition condition, BatchId batch)
+            throws StoreRefusedException, BucketMissingException {
+        Map<String, String> mark = markOf(batch, body);
+        IOException unclear;
+        try {
+            switch (store.put(key, body, condition, mark)) {
+                case PutAnswer.Stored stored -> {
+                    return new PutOutcome.Landed(stored.etag());
+                }
+                case PutAnswer.ConditionFailed _ ->
+                        unclear = new StoreUnreachableException(stillBase(key));
+            }
+        } catch (StoreRefusedException | BucketMissingException e) {
+            throw e;
+        } catch (IOException e) {
+            unclear = e;
+        }
+        try {
+            return settlePut(key, body, condition, mark, unclear);
+        } catch (StoreRefusedException | BucketMissingException e) {
+            e.addSuppressed(unclear);
+            throw e;
+        } catch (IOException e) {
+            e.addSuppressed(unclear);
+            return new PutOutcome.Unknown(e);
+        }
+    }
+
+    private PutOutcome settlePut(
+            String key,
+            byte[] body,
+            Condition condition,
+            Map<String, String> mark,
+            IOException unclear)
+            throws IOException {
+        Optional<ObjectVersion> head = store.head(key);
+        if (head.isEmpty()) {
+            return condition instanceof Condition.IfMatch
+                    ? new PutOutcome.ForeignWrite(null)
+                    : new PutOutcome.Unknown(unclear);
+        }
+        ObjectVersion found = head.get();
+        if (found.lengthBytes() == body.length && carries(mark, found)) {
+            return new PutOutcome.Landed(found.etag());
+        }
+        if (condition.equals(Condition.ifMatch(found.etag()))) {
+            return new PutOutcome.Unknown(unclear);
+        }
+        if (holdsUnmarked(key, found, body)) {
+            return new PutOutcome.Landed(found.etag());
+        }
+        return condition instanceof Condition.Always
+                ? new PutOutcome.Unknown(unclear)
+                : new PutOutcome.ForeignWrite(found.etag());
+    }
+
+    private static boolean carries(Map<String, String> mark, ObjectVersion version) {
+        return version.metadata().entrySet().containsAll(mark.entrySet());
+    }
+
+    /** Whether the object has no mark at all, as where metadata is dropped, but our bytes. */
+    private boolean holdsUnmarked(String key, ObjectVersion found, byte[] body) throws IOException {
+        if (found.lengthBytes() != body.length || found.metadata().containsKey(BATCH_NAME)) {
+            return false;
+        }
+        Optional<StoredObject> read = store.get(key);
+        return read.isPresent()
+                && read.get().version().etag().equals(found.etag())
+                && Arrays.equals(read.get().body(), body);
+    }
+
+    /**
+     * Removes an object.
+     *
+     * @param baseEtag what it must still be; null to remove whatever is there
+     */
+    public DeleteOutcome delete(String key, @Nullable String baseEtag)
+            throws StoreRefusedException, BucketMissingException {
+        Condition condition = baseEtag == null ? Condition.always() : Condition.ifMatch(baseEtag);
+        IOException unclear;
+        try {
+            switch (store.delete(key, condition)) {
+                case DeleteAnswer.Gone _ -> {
+                    return new DeleteOutcome.Gone();
+                }
+                case DeleteAnswer.ConditionFailed _ ->
+                        unclear = new StoreUnreachableException(stillBase(key));
+            }
+        } catch (StoreRefusedException | BucketMissingException e) {
+            throw e;
+        } catch (IOException e) {
+            unclear = e;
+        }
+        try {
+            Optional<ObjectVersion> found = store.head(key);
+            if (found.isEmpty()) {
+                return new DeleteOutcome.Gone();
+            }
+            return baseEtag == null || found.get().etag().equals(baseEtag)
+                    ? new DeleteOutcome.Unknown(unclear)
+                    : new DeleteOutcome.ForeignWrite(found.get().etag());
+        } catch (StoreRefusedException | BucketMissingException e) {
+            e.addSuppressed(unclear);
+            throw e;
+        } catch (IOException e) {
+            e.addSuppressed(unclear);
+            return new DeleteOutcome.Unknown(e);
+        }
+    }
+
+    /**
+     * Whether the object is already a write of this batch, done before a crash forgot it: it carries the
+     * batch's id, and its body, read whole, has the CRC32C that was noted with it. Where the endpoint keeps
+     * no metadata the answer is always empty; there, a repeated {@link #write} finds out.
+     */
+    public Optional<ObjectVersion> landedEarlier(String key, BatchId batch) throws IOException {
+        Optional<ObjectVersion> head = store.head(key);
+        if (head.isEmpty() || !batch.toString().equals(head.get().metadata().get(BATCH_NAME))) {
+            return Optional.empty();
+        }
+        return store.get(key)
+                .filter(read -> carries(markOf(batch, read.body()), read.version()))
+                .map(StoredObject::version);
+    }
+
+    private Map<String, String> markOf(BatchId batch, byte[] body) {
+        CRC32C crc = new CRC32C();
+        crc.update(body);
+        return Map.of(
+                BATCH_NAME,
+                batch.toString(),
+                CRC_NAME,
+                HexFormat.of().toHexDigits((int) crc.getValue()));
+    }
+
+    private static String stillBase(String key) {
+        return key + " is what it was, yet the store says that it is not: repeat the write";
+    }
+}

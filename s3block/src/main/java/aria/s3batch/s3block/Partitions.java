@@ -1,0 +1,76 @@
+package aria.s3batch.s3block;
+
+import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.TableName;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The tables behind a name. To the S3 engine every partition is a table of its own; the partitioned
+ * table has a definition ({@code frm}) and a list of partitions ({@code par}), but no header.
+ */
+public final class Partitions {
+    // .par, little-endian: u32 words, u32 checksum, u32 number of partitions, then engines and
+    // names
+    private static final int PAR_COUNT_OFFSET = 8;
+    private static final int PAR_BYTES_MIN = 12;
+
+    private Partitions() {}
+
+    /**
+     * The table itself, or all its partitions and sub-partitions, sorted by name. A partition stands for
+     * itself. Costs a HEAD for a table, and for a partitioned one a GET and a listing that grows with the
+     * number of partitions only.
+     *
+     * @throws NoSuchTableException neither a header nor a list of partitions is there
+     * @throws DamagedTableException there are more or fewer partitions than the list says
+     */
+    public static List<TableName> expand(ObjectStore store, TableName table) throws IOException {
+        var names = new ObjectNames(table);
+        if (table.isPartition() || store.head(names.header()).isPresent()) {
+            return List.of(table);
+        }
+        Optional<StoredObject> par = store.get(names.par());
+        if (par.isEmpty()) {
+            throw new NoSuchTableException(table, names.header(), store);
+        }
+        long count = partitionCount(par.get().body(), names.par());
+        List<TableName> partitions =
+                store.folders(table.partitionPrefix()).stream()
+                        .flatMap(folder -> partition(table, folder).stream())
+                        .sorted()
+                        .toList();
+        if (partitions.size() != count) {
+            throw new DamagedTableException(
+                    table.display(),
+                    count + " partitions, as " + names.par() + " says",
+                    String.valueOf(partitions.size()));
+        }
+        return partitions;
+    }
+
+    private static long partitionCount(byte[] par, String key) throws DamagedTableException {
+        if (par.length < PAR_BYTES_MIN) {
+            throw new DamagedTableException(
+                    key, PAR_BYTES_MIN + " bytes or more", par.length + " bytes");
+        }
+        int count = ByteBuffer.wrap(par).order(ByteOrder.LITTLE_ENDIAN).getInt(PAR_COUNT_OFFSET);
+        return Integer.toUnsignedLong(count);
+    }
+
+    /** Empty for the remains of an ALTER ({@code t#P#p0#TMP#}), which are no partition. */
+    private static Optional<TableName> partition(TableName table, String folder) {
+        String name = folder.substring(table.database().length() + 1, folder.length() - 1);
+        try {
+            return Optional.of(new TableName(table.database(), name));
+        } catch (IllegalArgumentException e) {
+            return Optional
+                    .empty(); // the answer: MariaDB would not open it under such a name either
+        }
+    }
+}

@@ -1,0 +1,244 @@
+package aria.s3batch.s3block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/** What goes over the wire, and what is made of answers that no good server gives. */
+final class AwsObjectStoreWireTest {
+    private interface Answer {
+        void to(HttpExchange exchange) throws IOException;
+    }
+
+    private record Seen(String method, String path, Headers headers) {}
+
+    private final List<Seen> seen = new CopyOnWriteArrayList<>();
+    private final CountDownLatch testEnds = new CountDownLatch(1);
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private HttpServer server;
+    private AwsObjectStore store;
+    private volatile Answer answer = exchange -> status(exchange, 500, "InternalError");
+
+    @BeforeEach
+    void start() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setExecutor(threads);
+        server.createContext(
+                "/",
+                exchange -> {
+                    exchange.getRequestBody().readAllBytes();
+                    seen.add(
+                            new Seen(
+                                    exchange.getRequestMethod(),
+                                    exchange.getRequestURI().getPath(),
+                                    exchange.getRequestHeaders()));
+                    answer.to(exchange);
+                    exchange.close();
+                });
+        server.start();
+        StoreSettings settings =
+                new StoreSettings(
+                        "127.0.0.1",
+                        server.getAddress().getPort(),
+                        true,
+                        false,
+                        "tables",
+                        "",
+                        "key",
+                        "wire-secret-key",
+                        StoreSettings.ProtocolVersion.AUTO,
+                        2);
+        store =
+                AwsObjectStore.connect(
+                        settings,
+                        new SdkClients.Timeouts(
+                                Duration.ofSeconds(1),
+                                Duration.ofMillis(300),
+                                Duration.ofSeconds(1),
+                                Duration.ofSeconds(5)),
+                        new SplittableRandom(1));
+    }
+
+    @AfterEach
+    void stop() {
+        testEnds.countDown();
+        store.close();
+        server.stop(0);
+        threads.shutdownNow();
+    }
+
+    private static void status(HttpExchange exchange, int status, String code) throws IOException {
+        byte[] body =
+                "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>m</Message></Error>"
+                        .formatted(code)
+                        .getBytes(StandardCharsets.US_ASCII);
+        boolean head = exchange.getRequestMethod().equals("HEAD");
+        exchange.sendResponseHeaders(status, head ? -1 : body.length);
+        if (!head) {
+            exchange.getResponseBody().write(body);
+        }
+    }
+
+    private static void stored(HttpExchange exchange) throws IOException {
+        exchange.getResponseHeaders().set("ETag", "\"abc\"");
+        exchange.sendResponseHeaders(200, -1);
+    }
+
+    private PutAnswer putAlways() throws IOException {
+        return store.put("db/t/aria", new byte[100], Condition.always(), Map.of("m", "v"));
+    }
+
+    @Test
+    void bodyIsSentPlainSignedAndWithoutSdkChecksums() throws IOException {
+        answer = AwsObjectStoreWireTest::stored;
+        assertThat(putAlways()).isEqualTo(new PutAnswer.Stored("abc"));
+        Seen put = seen.getFirst();
+        assertThat(put.path()).isEqualTo("/tables/db/t/aria");
+        assertThat(put.headers().getFirst("Content-Length")).isEqualTo("100");
+        assertThat(put.headers().getFirst("x-amz-content-sha256")).matches("[0-9a-f]{64}");
+        assertThat(put.headers().getFirst("x-amz-meta-m")).isEqualTo("v");
+        assertThat(put.headers())
+                .doesNotContainKeys(
+                        "Content-encoding",
+                        "X-amz-decoded-content-length",
+                        "Transfer-encoding",
+                        "Expect",
+                        "X-amz-trailer",
+                        "If-match",
+                        "If-none-match");
+        assertThat(put.headers().keySet())
+                .noneMatch(name -> name.startsWith("X-amz-checksum"))
+                .noneMatch(name -> name.startsWith("X-amz-sdk-checksum"));
+    }
+
+    @Test
+    void writesAreNeverRepeatedWhateverTheAnswer() {
+        assertThatThrownBy(this::putAlways)
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessageContaining("500 InternalError");
+        answer = exchange -> status(exchange, 503, "SlowDown");
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
+        answer = HttpExchange::close; // connection reset
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
+        answer = exchange -> status(exchange, 409, "ConditionalRequestConflict");
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
+        answer = this::silence;
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
+        assertThat(seen).hasSize(5);
+        assertThatThrownBy(() -> store.delete("db/t/aria", Condition.always()))
+                .isInstanceOf(StoreUnreachableException.class);
+        assertThat(seen).hasSize(6);
+    }
+
+    private void silence(HttpExchange exchange) {
+        try {
+            testEnds.await(5, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void readsAreRepeatedAFewTimes() {
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(StoreUnreachableException.class);
+        assertThat(seen).hasSize(4);
+    }
+
+    @Test
+    void truncatedBodyIsAnErrorNeverAShortBody() {
+        answer =
+                exchange -> {
+                    exchange.getResponseHeaders().set("ETag", "\"abc\"");
+                    exchange.getResponseHeaders()
+                            .set("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT");
+                    exchange.sendResponseHeaders(200, 1000);
+                    exchange.getResponseBody().write(new byte[999]);
+                    exchange.getResponseBody().flush();
+                    exchange.close();
+                };
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(StoreUnreachableException.class);
+        assertThat(seen).hasSize(4);
+    }
+
+    @Test
+    void monstrousObjectIsRefusedBeforeItIsRead() {
+        answer =
+                exchange -> {
+                    exchange.getResponseHeaders().set("ETag", "\"abc\"");
+                    exchange.sendResponseHeaders(200, 3L << 30);
+                    exchange.getResponseBody().write(new byte[100]);
+                    exchange.getResponseBody().flush();
+                };
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("3221225472 bytes");
+    }
+
+    @Test
+    void refusalsAreDefinite() {
+        answer = exchange -> status(exchange, 403, "AccessDenied");
+        assertThatThrownBy(this::putAlways)
+                .isInstanceOf(StoreRefusedException.class)
+                .hasMessageContaining("PUT db/t/aria")
+                .hasMessageNotContaining("wire-secret-key");
+        answer = exchange -> status(exchange, 301, "PermanentRedirect");
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(StoreRefusedException.class)
+                .hasMessageContaining("s3-region");
+        answer = exchange -> status(exchange, 404, "NoSuchBucket");
+        assertThatThrownBy(this::putAlways).isInstanceOf(BucketMissingException.class);
+    }
+
+    @Test
+    void endpointThatIgnoresConditionsIsComparedWithFirst() throws IOException {
+        answer =
+                exchange -> {
+                    exchange.getResponseHeaders().set("ETag", "\"abc\"");
+                    exchange.getResponseHeaders()
+                            .set("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT");
+                    boolean delete = exchange.getRequestMethod().equals("DELETE");
+                    if (exchange.getRequestMethod().equals("HEAD")) {
+                        exchange.getResponseHeaders().set("Content-Length", "5");
+                    }
+                    exchange.sendResponseHeaders(delete ? 204 : 200, -1);
+                };
+        assertThat(store.facts().allHonoured()).isFalse();
+        seen.clear();
+        assertThat(store.put("k", new byte[1], Condition.ifAbsent(), Map.of()))
+                .isEqualTo(new PutAnswer.ConditionFailed());
+        assertThat(store.put("k", new byte[1], Condition.ifMatch("other"), Map.of()))
+                .isEqualTo(new PutAnswer.ConditionFailed());
+        assertThat(store.delete("k", Condition.ifMatch("other")))
+                .isEqualTo(new DeleteAnswer.ConditionFailed());
+        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "HEAD", "HEAD");
+        seen.clear();
+        assertThat(store.put("k", new byte[1], Condition.ifMatch("abc"), Map.of()))
+                .isEqualTo(new PutAnswer.Stored("abc"));
+        assertThat(store.delete("k", Condition.ifMatch("abc"))).isEqualTo(new DeleteAnswer.Gone());
+        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "PUT", "HEAD", "DELETE");
+        assertThat(seen.get(1).headers()).doesNotContainKey("If-match");
+    }
+}

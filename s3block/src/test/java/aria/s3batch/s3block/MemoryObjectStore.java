@@ -1,0 +1,112 @@
+package aria.s3batch.s3block;
+
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+
+/**
+ * A bucket in memory, for tests and simulation. Its clock is the number of writes so far, so that the
+ * same calls give the same ETags and times in every run.
+ */
+public final class MemoryObjectStore implements ObjectStore {
+    private final TreeMap<String, StoredObject> objects = new TreeMap<>();
+    private long writes;
+
+    @Override
+    public synchronized Optional<StoredObject> get(String key) throws IOException {
+        return Optional.ofNullable(objects.get(key))
+                .map(object -> new StoredObject(object.version(), object.body().clone()));
+    }
+
+    @Override
+    public synchronized Optional<ObjectVersion> head(String key) {
+        return Optional.ofNullable(objects.get(key)).map(StoredObject::version);
+    }
+
+    @Override
+    public synchronized PutAnswer put(
+            String key, byte[] body, Condition condition, Map<String, String> metadata) {
+        if (body.length > OBJECT_BYTES_MAX) {
+            throw new IllegalArgumentException(key + " would be " + body.length + " bytes");
+        }
+        if (!holds(condition, key)) {
+            return new PutAnswer.ConditionFailed();
+        }
+        writes++;
+        String etag = "etag-%08d".formatted(writes);
+        objects.put(
+                key,
+                new StoredObject(
+                        new ObjectVersion(
+                                etag, body.length, Instant.ofEpochSecond(writes), metadata),
+                        body.clone()));
+        return new PutAnswer.Stored(etag);
+    }
+
+    @Override
+    public synchronized DeleteAnswer delete(String key, Condition condition) {
+        if (condition instanceof Condition.IfAbsent) {
+            throw new IllegalArgumentException("delete what is absent: " + key);
+        }
+        if (objects.containsKey(key) && !holds(condition, key)) {
+            return new DeleteAnswer.ConditionFailed();
+        }
+        objects.remove(key);
+        return new DeleteAnswer.Gone();
+    }
+
+    private boolean holds(Condition condition, String key) {
+        StoredObject found = objects.get(key);
+        return switch (condition) {
+            case Condition.IfAbsent _ -> found == null;
+            case Condition.IfMatch match ->
+                    found != null && found.version().etag().equals(match.etag());
+            case Condition.Always _ -> true;
+        };
+    }
+
+    @Override
+    public void list(String prefix, Consumer<ListedObject> visitor) {
+        listed(prefix).forEach(visitor);
+    }
+
+    private synchronized List<ListedObject> listed(String prefix) {
+        List<ListedObject> listed = new ArrayList<>();
+        for (Map.Entry<String, StoredObject> object : objects.tailMap(prefix).entrySet()) {
+            if (!object.getKey().startsWith(prefix)) {
+                break;
+            }
+            ObjectVersion version = object.getValue().version();
+            listed.add(new ListedObject(object.getKey(), version.lengthBytes(), version.etag()));
+        }
+        return listed;
+    }
+
+    @Override
+    public List<String> folders(String prefix) {
+        TreeSet<String> folders = new TreeSet<>();
+        for (ListedObject object : listed(prefix)) {
+            int slash = object.key().indexOf('/', prefix.length());
+            if (slash >= 0) {
+                folders.add(object.key().substring(0, slash + 1));
+            }
+        }
+        return List.copyOf(folders);
+    }
+
+    @Override
+    public String toString() {
+        return "a bucket in memory";
+    }
+
+    @Override
+    public void close() {
+        // nothing is held open; the objects stay, as they would in a bucket
+    }
+}
