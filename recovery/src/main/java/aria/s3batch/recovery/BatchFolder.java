@@ -65,7 +65,7 @@ public record BatchFolder(Disk disk, CacheDirectory cacheDir, BatchId batch) {
      * Deletes everything. The mark goes first, and durably: a crash in the middle must not leave a
      * marked folder without its pages.
      */
-    void delete() throws IOException {
+    public void delete() throws IOException {
         if (!exists()) {
             return;
         }
