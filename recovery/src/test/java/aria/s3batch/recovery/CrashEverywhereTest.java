@@ -6,6 +6,7 @@ import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.s3block.MemoryObjectStore;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,11 +32,12 @@ final class CrashEverywhereTest {
         final MemoryDisk disk = new MemoryDisk();
         final Path journalDir = journals.resolve("journal-" + journalNumber++);
 
-        private RocksJournal journal;
+        private @Nullable RocksJournal journal;
 
         BatchWorld process(Steps steps) throws IOException {
-            journal = RocksJournal.open(journalDir);
-            return new BatchWorld(steps.over(store), steps.over(disk), steps.over(journal));
+            RocksJournal opened = RocksJournal.open(journalDir);
+            journal = opened;
+            return new BatchWorld(steps.over(store), steps.over(disk), steps.over(opened));
         }
     }
 
@@ -141,7 +143,9 @@ final class CrashEverywhereTest {
         } catch (Steps.Killed e) {
             return true;
         } finally {
-            machine.journal.close(); // the kernel would: it gives the directory's lock back
+            RocksJournal journal = machine.journal;
+            assert journal != null : "no process was started";
+            journal.close(); // the kernel would: it gives the directory's lock back
         }
     }
 
