@@ -1,5 +1,6 @@
 package aria.s3batch.format;
 
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -11,10 +12,10 @@ import java.util.regex.Pattern;
  */
 public record TableName(String database, String table) implements Comparable<TableName> {
     private static final String PARTITION = "#P#";
-    private static final String NAME = "(?:[A-Za-z0-9_]|@[0-9a-f]{4}|@[0-9A-Za-z]{2})+";
-    private static final Pattern DATABASE = Pattern.compile(NAME);
-    private static final Pattern TABLE =
-            Pattern.compile(NAME + "(?:#P#" + NAME + "(?:#SP#" + NAME + ")?)?");
+
+    /** Base table, partition, sub-partition: the separators are literal, the names between encoded. */
+    private static final Pattern PARTS =
+            Pattern.compile("([^#]+)(?:(#P#)([^#]+)(?:(#SP#)([^#]+))?)?");
 
     /** Where a name as SQL shows it is cut into parts that are encoded by themselves. */
     private static final Pattern SEPARATOR = Pattern.compile("#S?P#");
@@ -23,15 +24,23 @@ public record TableName(String database, String table) implements Comparable<Tab
      * @throws IllegalArgumentException a part is not in file-name encoding
      */
     public TableName {
-        check(DATABASE, "database", database);
-        check(TABLE, "table", table);
+        FileNameEncoding.decode(database);
+        decodeTable(table);
     }
 
-    private static void check(Pattern pattern, String what, String name) {
-        if (!pattern.matcher(name).matches()) {
+    private static String decodeTable(String table) {
+        Matcher parts = PARTS.matcher(table);
+        if (!parts.matches()) {
             throw new IllegalArgumentException(
-                    "not a %s name in MariaDB's file-name encoding: '%s'".formatted(what, name));
+                    "not a name in MariaDB's file-name encoding: '" + table + "'");
         }
+        StringBuilder name = new StringBuilder();
+        for (int group = 1; group <= parts.groupCount() && parts.group(group) != null; group++) {
+            boolean separator = group % 2 == 0;
+            name.append(
+                    separator ? parts.group(group) : FileNameEncoding.decode(parts.group(group)));
+        }
+        return name.toString();
     }
 
     /**
@@ -109,7 +118,7 @@ public record TableName(String database, String table) implements Comparable<Tab
      */
     public String display() {
         String shownDatabase = FileNameEncoding.decode(database);
-        String shownTable = FileNameEncoding.decode(table);
+        String shownTable = decodeTable(table);
         String plain = shownDatabase + "." + shownTable;
         if (isTakenBack(plain)) {
             return plain;
