@@ -68,7 +68,7 @@ final class BaseTableTest {
 
     @Test
     void headerThatIsCutIsRefused() {
-        byte[] header = plain.before().get(names.header());
+        byte[] header = plain.headerBefore(table).bytes();
         LoadedFixture.replace(store, names.header(), Arrays.copyOf(header, header.length - 1));
         assertThatThrownBy(() -> BaseTable.read(store, table))
                 .isInstanceOf(DamagedTableException.class)

@@ -4,15 +4,15 @@ import aria.s3batch.format.Fixture;
 
 import java.util.Map;
 
-/** Fixtures as objects of a bucket. */
-final class LoadedFixture {
+/** Fixtures as objects of a bucket in memory. */
+public final class LoadedFixture {
     private LoadedFixture() {}
 
-    static MemoryObjectStore before(Fixture fixture) {
+    public static MemoryObjectStore before(Fixture fixture) {
         return load(fixture.before());
     }
 
-    static MemoryObjectStore after(Fixture fixture) {
+    public static MemoryObjectStore after(Fixture fixture) {
         return load(fixture.after());
     }
 
@@ -22,7 +22,7 @@ final class LoadedFixture {
         return store;
     }
 
-    static void replace(MemoryObjectStore store, String key, byte[] body) {
+    public static void replace(MemoryObjectStore store, String key, byte[] body) {
         store.put(key, body, Condition.always(), Map.of());
     }
 }
