@@ -44,7 +44,6 @@ final class CrashEverywhereTest {
     private boolean commitAnswered;
 
     private void runBatch(BatchWorld process, Fixture fixture) throws IOException {
-        commitAnswered = false;
         List<OpenTable> tables = process.begin(fixture.units());
         BatchWorld.stage(tables, fixture);
         BatchRecord batch = process.commit(tables);
@@ -67,6 +66,7 @@ final class CrashEverywhereTest {
                 var machine = new Machine();
                 BatchWorld.load(machine.store, fixture.before());
                 Steps kill = Steps.killAt(step);
+                commitAnswered = false;
                 killed(machine, kill, process -> runBatch(process, fixture));
                 boolean answered = commitAnswered;
                 if (powerLoss) {
