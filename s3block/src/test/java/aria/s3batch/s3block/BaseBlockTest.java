@@ -106,32 +106,4 @@ final class BaseBlockTest {
                 .isInstanceOf(DamagedTableException.class)
                 .hasMessageContaining("no such object");
     }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"plain", "zlib"})
-    void blockThatABatchMayHaveCutIsReadInEitherLengthAndNoOther(String fixture)
-            throws IOException {
-        OneBlock block = OneBlock.of(fixture);
-        byte[] whole = block.read().bytes();
-        int page = block.base().geometry().pageBytes();
-        block.replaceDecoded(Arrays.copyOf(whole, 2 * page));
-        assertThat(
-                        BaseBlock.readEither(
-                                        block.store(),
-                                        block.base(),
-                                        OneBlock.BLOCK,
-                                        block.length(),
-                                        2 * page)
-                                .bytes())
-                .hasSize(2 * page);
-        assertThatThrownBy(
-                        () ->
-                                BaseBlock.readEither(
-                                        block.store(),
-                                        block.base(),
-                                        OneBlock.BLOCK,
-                                        block.length(),
-                                        3 * page))
-                .isInstanceOf(DamagedTableException.class);
-    }
 }
