@@ -31,10 +31,10 @@ import java.util.function.IntConsumer;
  * one gets one more, and a look-up walks the tiers (43 ns in the first, some 9 ns for each further one).
  * So the map starts with a tier of {@value #TIER_PAGES_MIN} keys (6 KB: a batch may hold thousands of
  * partitions), and with {@value #TIERS_MAX} full tiers it is copied into one whose tiers are four times
- * as large, six of which are then full. What is allocated thus stays below 32 bytes a page, from 1024
+ * as large, six of which are then full. What is allocated thus stays below 30 bytes a page, from 2048
  * pages on; during a copy both maps exist. Tiers of {@value #TIER_PAGES_MAX} keys (6 MB) are the last:
  * from there on the map only gets more of them. Above {@value #SEGMENT_PAGES} keys a tier is cut into
- * segments of so many: Chronicle's hash slots take 4 bytes up to there, then 8.
+ * segments of so many: of twice as many, Chronicle's hash slots would take 8 bytes, not 4.
  */
 final class PageIndex implements Closeable {
     /** What {@link #get} answers for a page that is not staged; no value of a staged one is negative. */
@@ -42,7 +42,7 @@ final class PageIndex implements Closeable {
 
     static final int TIER_PAGES_MIN = 64;
     static final int TIER_PAGES_MAX = 1 << 18;
-    static final int SEGMENT_PAGES = 1 << 14;
+    static final int SEGMENT_PAGES = 1 << 13;
     static final int TIERS_MAX = 24;
 
     /** Chronicle Map takes no more than 1000 tiers; some are left for its own rounding. */
