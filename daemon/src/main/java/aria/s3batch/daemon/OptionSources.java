@@ -31,19 +31,56 @@ import java.util.stream.Collectors;
  */
 final class OptionSources {
     static final String GROUP = "aria_s3_batchd";
-    private static final Set<String> SERVER_GROUPS =
-            Set.of("mariadbd", "mariadb", "mysqld", "server");
+    private static final Set<String> GROUPS =
+            Set.of(GROUP, "mariadbd", "mariadb", "mysqld", "server");
     private static final List<Path> GLOBAL_FILES =
             List.of(Path.of("/etc/my.cnf"), Path.of("/etc/mysql/my.cnf"));
     private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([KMGTkmgt]?)");
     private static final long SIZE_MAX = 1L << 60;
+    private static final String LOOSE = "loose-";
     private static final String COMMAND_LINE = "command line";
 
     /**
+     * @param key with dashes, {@code loose-} taken off, and {@code skip-} and its like turned into a value
      * @param value null for an option without {@code =}
+     * @param loose whether it may be unknown
      * @param place as messages name it
      */
-    private record Given(String written, @Nullable String value, String place) {}
+    private record Given(String key, @Nullable String value, boolean loose, String place) {
+        static Given of(OptionFile.Option option) {
+            return plain(option.name(), option.value(), option.loose(), option.place());
+        }
+
+        /**
+         * @param argument {@code --name=value} or {@code --name}
+         */
+        static Given of(String argument) {
+            int equals = argument.indexOf('=');
+            int end = equals < 0 ? argument.length() : equals;
+            String key = argument.substring(2, end).replace('_', '-');
+            boolean loose = key.startsWith(LOOSE);
+            return plain(
+                    loose ? key.substring(LOOSE.length()) : key,
+                    equals < 0 ? null : argument.substring(equals + 1),
+                    loose,
+                    COMMAND_LINE);
+        }
+
+        private static Given plain(
+                String key, @Nullable String value, boolean loose, String place) {
+            for (String prefix : List.of("skip-", "disable-", "enable-")) {
+                OptionName turned =
+                        key.startsWith(prefix)
+                                ? OptionName.ofKey(key.substring(prefix.length()))
+                                : null;
+                if (turned != null && turned.isSwitch() && value == null) {
+                    String turnedTo = prefix.equals("enable-") ? "1" : "0";
+                    return new Given(turned.key(), turnedTo, loose, place);
+                }
+            }
+            return new Given(key, value, loose, place);
+        }
+    }
 
     private final Map<OptionName, Given> own = new EnumMap<>(OptionName.class);
     private final Map<OptionName, Given> ofServer = new EnumMap<>(OptionName.class);
@@ -112,16 +149,19 @@ final class OptionSources {
             }
             return;
         }
+        if (Files.isDirectory(file)) {
+            throw new SettingsException(
+                    "command line: " + file + " is a directory, not an option file");
+        }
         filesRead.add(file);
-        for (OptionFile.Option option : OptionFile.read(file)) {
-            Given given =
-                    new Given(
-                            option.name(),
-                            option.value(),
-                            option.file() + " line " + option.line());
+        if (!Files.isRegularFile(file)) {
+            return; // --defaults-file=/dev/null is how one says: none
+        }
+        for (OptionFile.Option option : OptionFile.read(file, GROUPS)) {
+            Given given = Given.of(option);
             if (option.group().equals(GROUP)) {
                 takeOwn(given);
-            } else if (SERVER_GROUPS.contains(option.group())) {
+            } else {
                 takeOfServer(given);
             }
         }
@@ -132,31 +172,27 @@ final class OptionSources {
             throw new SettingsException(
                     "command line: '%s' is no option: write --name=value".formatted(argument));
         }
-        int equals = argument.indexOf('=');
-        String name = argument.substring(2, equals < 0 ? argument.length() : equals);
-        takeOwn(new Given(name, equals < 0 ? null : argument.substring(equals + 1), COMMAND_LINE));
+        takeOwn(Given.of(argument));
     }
 
     private void takeOwn(Given given) throws SettingsException {
-        Spelling spelling = Spelling.of(given);
-        OptionName name = OptionName.ofKey(spelling.key());
+        OptionName name = OptionName.ofKey(given.key());
         if (name != null) {
-            own.put(name, spelling.given());
-        } else if (!spelling.loose()) {
+            own.put(name, given);
+        } else if (!given.loose()) {
             throw unknown(given, "in [aria_s3_batchd] and on the command line of aria_s3_batchd");
         }
     }
 
     private void takeOfServer(Given given) throws SettingsException {
-        Spelling spelling = Spelling.of(given);
-        if (!spelling.key().startsWith("s3-") || OptionName.isServerOnly(spelling.key())) {
+        if (!given.key().startsWith("s3-") || OptionName.isServerOnly(given.key())) {
             return;
         }
-        OptionName name = OptionName.ofKey(spelling.key());
+        OptionName name = OptionName.ofKey(given.key());
         if (name != null) {
-            ofServer.put(name, spelling.given());
-        } else if (!spelling.loose()) {
-            throw unknown(given, "of the server's S3 engine");
+            ofServer.put(name, given);
+        } else if (!given.loose()) {
+            throw unknown(given, "of the server's S3 engine that are used here");
         }
     }
 
@@ -167,31 +203,7 @@ final class OptionSources {
                         .collect(Collectors.joining(", "));
         return new SettingsException(
                 "%s: unknown option '%s'; the options %s are %s"
-                        .formatted(given.place(), given.written(), where, keys));
-    }
-
-    /**
-     * An option under its plain name: dashes for underscores, {@code loose-} taken off, and {@code skip-}
-     * and its like turned into a value of the switch that they turn.
-     */
-    private record Spelling(String key, Given given, boolean loose) {
-        static Spelling of(Given given) {
-            String key = given.written().replace('_', '-');
-            boolean loose = key.startsWith("loose-");
-            key = loose ? key.substring("loose-".length()) : key;
-            for (String prefix : List.of("skip-", "disable-", "enable-")) {
-                OptionName turned =
-                        key.startsWith(prefix)
-                                ? OptionName.ofKey(key.substring(prefix.length()))
-                                : null;
-                if (turned != null && turned.isSwitch() && given.value() == null) {
-                    String value = prefix.equals("enable-") ? "1" : "0";
-                    return new Spelling(
-                            turned.key(), new Given(given.written(), value, given.place()), loose);
-                }
-            }
-            return new Spelling(key, given, loose);
-        }
+                        .formatted(given.place(), given.key(), where, keys));
     }
 
     private @Nullable Given given(OptionName name) {

@@ -10,5 +10,5 @@ import picocli.CommandLine.Command;
                 + " 4)."
         },
         synopsisSubcommandLabel = "(header | block)",
-        subcommands = {InspectHeaderCommand.class})
+        subcommands = {InspectHeaderCommand.class, InspectCacheCommand.class})
 final class InspectCommand {}
