@@ -62,6 +62,9 @@ final class Batch {
     /** Staged pages, kept for status when the caches are closed. */
     long pages;
 
+    /** Cache space that its page files take from the commit on, until they are deleted. */
+    long keptBytes;
+
     /** Apply again at this time, while it waits for the object store. */
     long retryAtNanos;
 

@@ -24,7 +24,6 @@ import aria.s3batch.s3block.Partitions;
 import org.agrona.concurrent.Agent;
 import org.agrona.concurrent.ManyToOneConcurrentArrayQueue;
 import org.agrona.concurrent.NanoClock;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +42,7 @@ import java.util.SequencedSet;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
@@ -90,15 +90,16 @@ public final class BatchConductor implements Agent {
     private volatile boolean stopping;
     private volatile boolean dead;
     private volatile int replaying;
-    private int applying;
-    private @Nullable CompletableFuture<Void> stopped;
+    private final AtomicInteger working = new AtomicInteger();
+    private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
     /**
      * @param found what recovery made of the disk; its committed batches are applied from the first duty
      *     cycle on
      * @param onFatal called once, from any thread, when the process must end
      */
-    public BatchConductor(Rooms rooms, Recovery.Found found, Consumer<Throwable> onFatal) {
+    public BatchConductor(Rooms rooms, Recovery.Found found, Consumer<Throwable> onFatal)
+            throws IOException {
         this.rooms = rooms;
         this.onFatal = onFatal;
         for (BatchRecord record : found.committed()) {
@@ -121,12 +122,14 @@ public final class BatchConductor implements Agent {
         }
     }
 
-    private Batch adopt(BatchRecord record, Batch.State state) {
+    private Batch adopt(BatchRecord record, Batch.State state) throws IOException {
         List<TableName> tables = record.tables().stream().map(t -> t.base().table()).toList();
         var batch = new Batch(record.id(), rooms.recovery().folder(record.id()), tables);
         batch.record = record;
         batch.state = state;
         batch.retryAtNanos = rooms.nanoClock().nanoTime();
+        batch.keptBytes = batch.folder.pageBytes();
+        rooms.space().adopt(batch.keptBytes);
         keep(batch);
         return batch;
     }
@@ -148,7 +151,7 @@ public final class BatchConductor implements Agent {
         int workCount = commands.drain(Runnable::run, COMMANDS_PER_CYCLE);
         if (!stopping) {
             workCount += applyDue();
-        } else if (applying == 0 && stopped != null) {
+        } else if (working.get() == 0 && commands.isEmpty()) {
             stopped.complete(null);
         }
         return workCount;
@@ -168,6 +171,21 @@ public final class BatchConductor implements Agent {
                 () -> {
                     try {
                         answer.complete(command.run());
+                    } catch (IOException | RuntimeException e) {
+                        answer.completeExceptionally(e);
+                    }
+                });
+        return answer;
+    }
+
+    private CompletableFuture<Void> change(Work work) {
+        var answer = new CompletableFuture<Void>();
+        offer(
+                answer,
+                () -> {
+                    try {
+                        work.run();
+                        answer.complete(null);
                     } catch (IOException | RuntimeException e) {
                         answer.completeExceptionally(e);
                     }
@@ -202,6 +220,7 @@ public final class BatchConductor implements Agent {
 
     /** Runs on a worker; whatever it throws ends the daemon: expected failures it handles itself. */
     private void work(Work work) {
+        working.incrementAndGet();
         rooms.workers()
                 .execute(
                         () -> {
@@ -209,6 +228,8 @@ public final class BatchConductor implements Agent {
                                 work.run();
                             } catch (IOException | RuntimeException | Error e) {
                                 fatal(e);
+                            } finally {
+                                working.decrementAndGet();
                             }
                         });
     }
@@ -353,30 +374,18 @@ public final class BatchConductor implements Agent {
      */
     public CompletableFuture<Void> stagePages(
             BatchId id, TableName table, TableFile file, long page, ByteBuffer images) {
-        return submit(
-                () -> {
-                    writable(id, table).cache().stagePages(file, page, images);
-                    return null;
-                });
+        return change(() -> writable(id, table).cache().stagePages(file, page, images));
     }
 
     /** Stages any bytes of a file; else as {@link #stagePages}. They are verified at commit. */
     public CompletableFuture<Void> stageBytes(
             BatchId id, TableName table, TableFile file, long offset, ByteBuffer bytes) {
-        return submit(
-                () -> {
-                    writable(id, table).cache().stageBytes(file, offset, bytes);
-                    return null;
-                });
+        return change(() -> writable(id, table).cache().stageBytes(file, offset, bytes));
     }
 
     public CompletableFuture<Void> truncate(
             BatchId id, TableName table, TableFile file, long bytes) {
-        return submit(
-                () -> {
-                    writable(id, table).cache().truncate(file, bytes);
-                    return null;
-                });
+        return change(() -> writable(id, table).cache().truncate(file, bytes));
     }
 
     private OpenTable writable(BatchId id, TableName table) throws BatchException {
@@ -544,6 +553,7 @@ public final class BatchConductor implements Agent {
 
     private BatchDocument ended(Batch batch, Batch.State state) {
         replayed(batch);
+        rooms.space().release(batch.keptBytes);
         batch.state = state;
         batch.reason = null;
         release(batch);
@@ -559,6 +569,7 @@ public final class BatchConductor implements Agent {
     private void closeCaches(Batch batch) {
         try {
             for (OpenTable table : batch.open) {
+                batch.keptBytes += table.cache().reservedBytes();
                 table.cache().close();
             }
         } catch (IOException e) {
@@ -578,7 +589,6 @@ public final class BatchConductor implements Agent {
                     && record != null
                     && now - batch.retryAtNanos >= 0) {
                 batch.state = Batch.State.APPLYING;
-                applying++;
                 started++;
                 work(() -> apply(batch, record));
             }
@@ -596,13 +606,12 @@ public final class BatchConductor implements Agent {
         long bytes = batch.progress.bytesPut() - bytesBefore;
         post(
                 () -> {
-                    applying--;
                     rate.measured(bytes, nanos);
-                    onOutcome(batch, record, outcome);
+                    onOutcome(batch, outcome);
                 });
     }
 
-    private void onOutcome(Batch batch, BatchRecord record, ApplyOutcome outcome) {
+    private void onOutcome(Batch batch, ApplyOutcome outcome) {
         switch (outcome) {
             case ApplyOutcome.Applied applied -> ended(batch, Batch.State.APPLIED);
             case ApplyOutcome.Quarantined quarantined -> {
@@ -730,13 +739,7 @@ public final class BatchConductor implements Agent {
      * committed goes on at the next start, what is open is discarded then.
      */
     public CompletableFuture<Void> stop() {
-        return submit(
-                        () -> {
-                            stopping = true;
-                            var done = new CompletableFuture<Void>();
-                            stopped = done;
-                            return done;
-                        })
-                .thenCompose(done -> done);
+        offer(stopped, () -> stopping = true);
+        return stopped;
     }
 }
