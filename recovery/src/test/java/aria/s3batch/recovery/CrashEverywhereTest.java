@@ -33,6 +33,7 @@ final class CrashEverywhereTest {
     private final class Machine {
         final MemoryObjectStore store = new MemoryObjectStore();
         final MemoryDisk disk = new MemoryDisk();
+
         Machine() throws IOException {
             Path root = BatchWorld.CACHE_DIR.root();
             disk.createDirectories(root);
