@@ -127,7 +127,7 @@ class DaemonSettingsTest {
     void unknownOptionInOurGroupNamesFileAndLineAndWhatThereIs() {
         assertRefused(
                 "[aria_s3_batchd]\ns3-bucket=b\ncache-sise=1G\n",
-                file + " line 3",
+                file + ":3:",
                 "cache-sise",
                 "cache-size");
     }
@@ -135,12 +135,12 @@ class DaemonSettingsTest {
     @Test
     void serverOnlyOptionIsUnknownInOurGroup() {
         assertRefused(
-                "[aria_s3_batchd]\ns3-bucket=b\ns3-block-size=65536\n", "line 3", "s3-block-size");
+                "[aria_s3_batchd]\ns3-bucket=b\ns3-block-size=65536\n", ":3:", "s3-block-size");
     }
 
     @Test
     void misspelledS3OptionOfTheServerIsRefused() {
-        assertRefused("[mariadbd]\ns3-buket=b\n", "line 2", "s3-buket");
+        assertRefused("[mariadbd]\ns3-buket=b\n", ":2:", "s3-buket");
     }
 
     @ParameterizedTest
@@ -163,7 +163,7 @@ class DaemonSettingsTest {
     void badValueNamesPlaceValueAndWhatIsAllowed(String option, String allowed) {
         assertRefused(
                 "[aria_s3_batchd]\ns3-bucket=b\n" + option + "\n",
-                file + " line 3",
+                file + ":3:",
                 option.replaceAll("=.*", ""),
                 allowed);
     }
@@ -171,9 +171,7 @@ class DaemonSettingsTest {
     @Test
     void socketPathThatNoAddressHoldsIsRefused() {
         assertRefused(
-                "[aria_s3_batchd]\ns3-bucket=b\nsocket=/" + "x".repeat(107) + "\n",
-                "line 3",
-                "107");
+                "[aria_s3_batchd]\ns3-bucket=b\nsocket=/" + "x".repeat(107) + "\n", ":3:", "107");
     }
 
     @Test
@@ -186,7 +184,7 @@ class DaemonSettingsTest {
     void oneKeyAloneIsRefusedWithoutShowingIt(String key) {
         assertThatThrownBy(() -> read("[mysqld]\ns3-bucket=b\n" + key + "=hush\n"))
                 .isInstanceOf(SettingsException.class)
-                .hasMessageContainingAll("line 3", "go together")
+                .hasMessageContainingAll(":3:", "go together")
                 .hasMessageNotContaining("hush");
     }
 
@@ -218,6 +216,15 @@ class DaemonSettingsTest {
                                         directory))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining("no.cnf");
+    }
+
+    @Test
+    void nullDeviceIsAnOptionFileWithoutOptions() throws Exception {
+        DaemonSettings settings =
+                DaemonSettings.read(
+                        List.of("--defaults-file=/dev/null", "--s3-bucket=b"), directory);
+
+        assertThat(settings.store().bucket()).isEqualTo("b");
     }
 
     @Test

@@ -11,7 +11,6 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IFactory;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
@@ -28,7 +27,7 @@ import java.util.function.Function;
         name = "aria_s3_batch",
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,
-        versionProvider = AriaS3Batch.Version.class,
+        versionProvider = Version.class,
         sortOptions = false,
         usageHelpAutoWidth = false,
         optionListHeading = "%nOptions:%n",
@@ -178,14 +177,5 @@ public final class AriaS3Batch {
             output.document(problem);
         }
         return Problem.Kind.ofKey(problem.kind()).exitCode();
-    }
-
-    /** The version of the jar's manifest. */
-    static final class Version implements IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String built = AriaS3Batch.class.getPackage().getImplementationVersion();
-            return new String[] {"aria_s3_batch " + (built == null ? "(from sources)" : built)};
-        }
     }
 }

@@ -34,7 +34,7 @@ final class SettingsOptions {
                             + " else ${DEFAULT-SOCKET}.")
     @Nullable Path socket;
 
-    Path socketPath() throws ProblemException, IOException {
+    Path socketPath() throws ProblemException {
         if (socket != null) {
             return socket; // the option files may be closed to a mere member of the group
         }
@@ -42,6 +42,9 @@ final class SettingsOptions {
             return DaemonSettings.readSocket(arguments(), home());
         } catch (SettingsException e) {
             throw ProblemException.usage(e.getMessage());
+        } catch (IOException e) {
+            throw ProblemException.usage(
+                    IoFailure.inWords(e) + ". With --socket=PATH no option file is read");
         }
     }
 
@@ -50,13 +53,15 @@ final class SettingsOptions {
      *
      * @param named further {@code --name=value}
      */
-    DaemonSettings settings(List<String> named) throws ProblemException, IOException {
+    DaemonSettings settings(List<String> named) throws ProblemException {
         var arguments = new ArrayList<>(arguments());
         arguments.addAll(named);
         try {
             return DaemonSettings.read(arguments, home());
         } catch (SettingsException e) {
             throw ProblemException.usage(e.getMessage());
+        } catch (IOException e) {
+            throw ProblemException.usage(IoFailure.inWords(e));
         }
     }
 

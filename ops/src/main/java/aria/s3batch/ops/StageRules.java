@@ -25,18 +25,18 @@ final class StageRules {
         List<String> refusals = new ArrayList<>();
         if (header.pageBytes() != seen.pageBytes()) {
             refusals.add(
-                    "its page size is %d, that of the table in S3 %d"
+                    "Its pages have %d bytes, those of the table in S3 %d."
                             .formatted(header.pageBytes(), seen.pageBytes()));
         } else {
             refusals.addAll(HeaderRules.refusals(inBatch, header));
         }
         if (!refusals.isEmpty()) {
             throw ProblemException.refused(
-                    "%s cannot be a batch on %s: %s. Nothing was staged"
+                    "%s cannot become %s: %s Nothing was staged"
                             .formatted(
                                     local.path(TableFile.INDEX),
                                     seen.table(),
-                                    String.join("; ", refusals)));
+                                    String.join(" ", refusals)));
         }
     }
 }

@@ -127,7 +127,7 @@ class AriaS3BatchTest {
         CommandLineRun run = CommandLineRun.of("list", "--defaults-file=" + file);
 
         assertThat(run.exitCode()).isEqualTo(2);
-        assertThat(run.err()).contains(file + " line 2", "socked");
+        assertThat(run.err()).contains(file + ":2:", "socked");
     }
 
     @Test
