@@ -359,16 +359,11 @@ public final class AriaHeader {
 
     private void rangeDifference(
             AriaHeader other, String name, int from, int to, List<HeaderDifference> differences) {
-        int end = Math.min(to, bytes.length);
-        int otherEnd = Math.min(to, other.bytes.length);
-        int mismatch =
-                Arrays.mismatch(
-                        bytes,
-                        from,
-                        Math.max(from, end),
-                        other.bytes,
-                        from,
-                        Math.max(from, otherEnd));
+        int start = Math.min(from, bytes.length);
+        int end = Math.clamp(to, start, bytes.length);
+        int otherStart = Math.min(from, other.bytes.length);
+        int otherEnd = Math.clamp(to, otherStart, other.bytes.length);
+        int mismatch = Arrays.mismatch(bytes, start, end, other.bytes, otherStart, otherEnd);
         if (mismatch >= 0) {
             int at = from + mismatch;
             differences.add(

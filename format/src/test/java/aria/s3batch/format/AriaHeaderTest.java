@@ -283,6 +283,18 @@ class AriaHeaderTest {
                 .contains("keys", "key_parts", "state and definitions");
     }
 
+    @Test
+    void headersOfOtherLengthDifferInTheirDefinitions() {
+        Fixture plain = Fixture.of("plain");
+        Fixture wide = Fixture.of("wide");
+        AriaHeader narrow = plain.headerBefore(plain.table());
+        AriaHeader broad = wide.headerBefore(wide.table());
+        assertThat(narrow.differences(broad))
+                .extracting(HeaderDifference::name)
+                .contains("header_length", "keystart", "definitions of keys and columns");
+        assertThat(broad.differences(narrow)).hasSameSizeAs(narrow.differences(broad));
+    }
+
     private static AriaHeader parsed(byte[] bytes) {
         try {
             return AriaHeader.parse(bytes, "test");
