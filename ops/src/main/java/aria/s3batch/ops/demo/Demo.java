@@ -20,11 +20,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -43,20 +41,15 @@ final class Demo implements AutoCloseable {
     private static final Duration APPLY_LIMIT = Duration.ofSeconds(30);
     private static final Duration LOOK_EVERY = Duration.ofMillis(50);
 
-    private interface Resource {
-        void close() throws IOException;
-    }
-
     private final PrintStream out = System.out;
     private final ObjectMapper mapper =
             new ObjectMapper().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
-    private final Deque<Resource> open = new ArrayDeque<>();
     private final Path directory;
     private int steps;
+    private volatile boolean closing;
 
     Demo() throws IOException {
         this.directory = Files.createTempDirectory("aria_s3_batch-demo");
-        open.push(() -> deleteTree(directory));
         Runtime.getRuntime().addShutdownHook(new Thread(this::closeAtExit, "demo-cleanup"));
     }
 
@@ -65,8 +58,13 @@ final class Demo implements AutoCloseable {
         step(
                 "An S3 server of our own",
                 "Started in a child process, with one table that a real MariaDB wrote to S3.");
-        var s3 = keep(EmbeddedS3Process.start(directory.resolve("s3")));
-        var bucket = keep(new Bucket(s3));
+        var s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        try (var bucket = new Bucket(s3)) {
+            return run(s3, bucket);
+        }
+    }
+
+    private boolean run(EmbeddedS3Process s3, Bucket bucket) throws IOException {
         DemoTable table = DemoTable.load();
         bucket.putAll(table.before());
         say("%s: %d objects in %s", DemoTable.NAME, table.before().size(), s3.endpoint());
@@ -82,12 +80,13 @@ final class Demo implements AutoCloseable {
                 "On a local copy MariaDB ran:\n" + table.sql().indent(4).stripTrailing());
         Path copy = directory.resolve("copy");
         table.writeLocalCopy(copy);
+        say("the copy, as MariaDB left it: %s", copy);
 
         step(
                 "A batch",
                 "The table is locked for one writer; the pages in which the copy differs are staged"
                         + " on local disk. The bucket is only read.");
-        DaemonProcess daemon = keep(DaemonProcess.start(home));
+        DaemonProcess daemon = startDaemon(home);
         String batch = clientOutput(home, "begin", DemoTable.NAME);
         client(home, "stage", batch, DemoTable.NAME, "--from", copy.toString());
         client(home, "plan", batch);
@@ -115,7 +114,7 @@ final class Demo implements AutoCloseable {
                 "Recovery",
                 "The daemon is started again. It finds the batch in its journal and goes on where"
                         + " it was; what is written already stays.");
-        daemon = keep(DaemonProcess.start(home));
+        daemon = startDaemon(home);
         followReplay(daemon, blocks);
         client(home, "status");
         client(home, "check", DemoTable.NAME);
@@ -140,9 +139,15 @@ final class Demo implements AutoCloseable {
             say("(MariaDB's server or its S3 engine is not installed: no SELECT in this demo)");
             return Optional.empty();
         }
-        var server = keep(MariaDbServer.start(installed.get(), directory.resolve("m"), s3));
+        requireOpen();
+        var server = MariaDbServer.start(installed.get(), directory.resolve("m"), s3);
         server.query("CREATE DATABASE archive");
         return Optional.of(server);
+    }
+
+    private DaemonProcess startDaemon(DaemonProcess.Home home) throws IOException {
+        requireOpen();
+        return DaemonProcess.start(home);
     }
 
     private void showRows(MariaDbServer server) {
@@ -233,6 +238,7 @@ final class Demo implements AutoCloseable {
             String verb,
             String... arguments)
             throws IOException {
+        requireOpen();
         var words = new ArrayList<String>();
         words.add(verb);
         words.addAll(List.of(arguments));
@@ -247,9 +253,6 @@ final class Demo implements AutoCloseable {
                         .redirectOutput(stdout)
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        synchronized (this) {
-            open.push(process::destroyForcibly);
-        }
         return process;
     }
 
@@ -281,16 +284,11 @@ final class Demo implements AutoCloseable {
         out.flush();
     }
 
-    private synchronized <T extends AutoCloseable> T keep(T resource) {
-        open.push(
-                () -> {
-                    try {
-                        resource.close();
-                    } catch (Exception e) {
-                        throw new IOException(resource + " did not close", e);
-                    }
-                });
-        return resource;
+    /** Once the end has begun, nothing more is started. */
+    private void requireOpen() throws IOException {
+        if (closing) {
+            throw new IOException("the demo was stopped");
+        }
     }
 
     private void closeAtExit() {
@@ -301,19 +299,15 @@ final class Demo implements AutoCloseable {
         }
     }
 
-    /** Kills what still runs, last started first, and deletes the directory. Twice is harmless. */
+    /** Kills every process that this one started, and theirs, and deletes the directory. */
     @Override
     public synchronized void close() throws IOException {
-        IOException first = null;
-        while (!open.isEmpty()) {
-            try {
-                open.pop().close();
-            } catch (IOException e) {
-                first = first == null ? e : first;
-            }
-        }
-        if (first != null) {
-            throw first;
+        closing = true;
+        List<ProcessHandle> children = ProcessHandle.current().descendants().toList();
+        children.forEach(ProcessHandle::destroyForcibly);
+        children.forEach(child -> child.onExit().join());
+        if (Files.exists(directory)) {
+            deleteTree(directory);
         }
     }
 

@@ -25,13 +25,14 @@ import java.util.function.Supplier;
 /**
  * An object store that reports every request and can stop the world at a chosen write: the n-th PUT or
  * DELETE of a table's object is held before or after it takes effect, and every later one before. So
- * exactly n - 1, or n, writes have landed however many a client sends at once. Objects below {@code
- * _aria_s3_batch/} are nobody's table and not counted.
+ * exactly n - 1, or n, writes have landed however many a client sends at once; one that is refused, for
+ * its {@code If-Match} say, does not count. Objects below {@code _aria_s3_batch/} are nobody's table and
+ * never held.
  *
  * <p>It also makes {@code If-Match} on PUT what it is on Amazon: compared and written in one step.
  * S3Proxy compares first and writes later, and a request held between the two would overwrite anything.
  *
- * <p>Called by the server's request threads; {@link #hold} and {@link #end} by another.
+ * <p>Called by the server's request threads; {@link #hold}, {@link #pass} and {@link #end} by another.
  */
 final class HeldWrites extends ForwardingBlobStore {
     /** At which side of its effect the n-th write is held. */
@@ -48,14 +49,16 @@ final class HeldWrites extends ForwardingBlobStore {
     /** One hold, from its command to its end; guarded by the lock. */
     private static final class Hold {
         private final Side side;
-        private final long n;
-        private long writes;
-        private boolean catches = true;
+        private final long landedMax;
+        private long landed;
+        private long underWay;
+        private boolean catchesMore = true;
+        private boolean reported;
         private @Nullable Outcome outcome;
 
         Hold(Side side, long n) {
             this.side = side;
-            this.n = n;
+            this.landedMax = side == Side.BEFORE ? n - 1 : n;
         }
     }
 
@@ -64,7 +67,6 @@ final class HeldWrites extends ForwardingBlobStore {
     private final Consumer<String> report;
     private final Object lock = new Object();
     private @Nullable Hold hold;
-    private int writesTakingEffect;
 
     /**
      * @param report gets {@code GET key} and the like for every request before its answer, and {@code
@@ -93,7 +95,7 @@ final class HeldWrites extends ForwardingBlobStore {
     void pass() {
         synchronized (lock) {
             if (hold != null) {
-                hold.catches = false;
+                hold.catchesMore = false;
             }
         }
     }
@@ -143,61 +145,78 @@ final class HeldWrites extends ForwardingBlobStore {
     }
 
     private <T> T write(String verb, String key, Supplier<T> effect) {
-        if (key.startsWith(OWN_PREFIX)) {
-            report.accept(verb + " " + key);
-            return effect.get();
-        }
-        Hold heldAfter = null;
-        synchronized (lock) {
-            if (hold != null && hold.catches) {
-                long behind = ++hold.writes - hold.n;
-                if (behind == 0 && hold.side == Side.AFTER) {
-                    heldAfter = hold;
-                } else if (behind >= 0) {
-                    waitFor(hold, behind == 0 ? key : null);
-                }
-            }
-            writesTakingEffect++;
-        }
-        T answer;
+        Hold mine = key.startsWith(OWN_PREFIX) ? null : enter(key);
+        boolean landed = false;
         try {
             report.accept(verb + " " + key);
-            answer = effect.get();
+            T answer = effect.get();
+            landed = true;
+            return answer;
         } finally {
-            synchronized (lock) {
-                writesTakingEffect--;
-                lock.notifyAll();
+            if (mine != null) {
+                leave(mine, landed, key);
             }
         }
-        if (heldAfter != null) {
-            synchronized (lock) {
-                waitFor(heldAfter, key);
-            }
-        }
-        return answer;
     }
 
-    /**
-     * Waits for the end of a hold; with the lock.
-     *
-     * @param key set for the n-th write: reported as held once nothing is under way; null for later ones
-     */
-    private void waitFor(Hold current, @Nullable String key) {
-        boolean reported = key == null;
-        while (current.outcome == null) {
-            if (!reported && writesTakingEffect == 0) {
-                report.accept("held " + key);
-                reported = true;
+    /** Waits while as many writes have landed, or may still land, as the hold lets through. */
+    private @Nullable Hold enter(String key) {
+        synchronized (lock) {
+            Hold current = hold;
+            if (current == null || !current.catchesMore) {
+                return null;
             }
-            try {
-                lock.wait();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw S3Exceptions.fromStatusCode(503, e);
+            while (current.outcome == null
+                    && current.landed + current.underWay >= current.landedMax) {
+                if (current.side == Side.BEFORE && current.underWay == 0) {
+                    reportHeld(current, key);
+                }
+                awaitChange();
+            }
+            if (current.outcome != null) {
+                requireReleased(current);
+                return null;
+            }
+            current.underWay++;
+            return current;
+        }
+    }
+
+    /** Holds the answer of the write that lands last; one that failed, for a condition say, counts not. */
+    private void leave(Hold mine, boolean landed, String key) {
+        synchronized (lock) {
+            mine.underWay--;
+            mine.landed += landed ? 1 : 0;
+            lock.notifyAll();
+            if (landed && mine.side == Side.AFTER && mine.landed == mine.landedMax) {
+                reportHeld(mine, key);
+                while (mine.outcome == null) {
+                    awaitChange();
+                }
+                requireReleased(mine);
             }
         }
-        if (current.outcome == Outcome.DROPPED) {
+    }
+
+    private void reportHeld(Hold current, String key) {
+        if (!current.reported) {
+            current.reported = true;
+            report.accept("held " + key);
+        }
+    }
+
+    private static void requireReleased(Hold ended) {
+        if (ended.outcome == Outcome.DROPPED) {
             throw S3Exceptions.fromStatusCode(503);
+        }
+    }
+
+    private void awaitChange() {
+        try {
+            lock.wait();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw S3Exceptions.fromStatusCode(503, e);
         }
     }
 

@@ -191,11 +191,14 @@ final class KilledDaemonTest {
         scene.s3().forgetRequests();
         scene.s3().holdAfter(1);
         try (DaemonProcess daemon = scene.startDaemon()) {
+            long deadline = System.nanoTime() + CrashScene.LIMIT.toNanos();
             while (!scene.status(daemon).batches().isEmpty()) {
                 if (scene.s3().isHeld()) {
                     daemon.kill();
                     return true;
                 }
+                assertThat(System.nanoTime()).isLessThan(deadline);
+                TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
             }
             return false;
         } finally {
