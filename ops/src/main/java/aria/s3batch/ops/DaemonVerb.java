@@ -6,6 +6,9 @@ import aria.s3batch.format.BatchId;
 import picocli.CommandLine.Mixin;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 
 /** A verb that asks the daemon. */
 abstract class DaemonVerb extends Verb {
@@ -15,7 +18,11 @@ abstract class DaemonVerb extends Verb {
 
     @Override
     final int run() throws ProblemException, IOException {
-        try (var daemon = DaemonClient.of(settings.socketPath())) {
+        Path socket = settings.socketPath();
+        if (!Files.exists(socket)) { // known before an HTTP client is loaded
+            throw SocketDiagnosis.of(socket, new NoSuchFileException(socket.toString()));
+        }
+        try (var daemon = DaemonClient.of(socket)) {
             run(daemon);
             return 0;
         }
