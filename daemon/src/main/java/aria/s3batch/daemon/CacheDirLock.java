@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.diskcache.LocalDisk;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -34,7 +35,7 @@ public final class CacheDirLock implements AutoCloseable {
     public static CacheDirLock take(Path cacheDir) throws IOException {
         FileChannel channel;
         try {
-            Files.createDirectories(cacheDir);
+            create(cacheDir.toAbsolutePath().normalize());
             channel =
                     FileChannel.open(
                             cacheDir.resolve(FILE),
@@ -70,6 +71,17 @@ public final class CacheDirLock implements AutoCloseable {
             channel.close();
             throw e;
         }
+    }
+
+    /** Creates what is missing of a path, durably: a commit must not vanish with its folder. */
+    private static void create(Path dir) throws IOException {
+        Path parent = dir.getParent();
+        if (parent == null || Files.isDirectory(dir)) {
+            return;
+        }
+        create(parent);
+        Files.createDirectory(dir);
+        new LocalDisk().syncDirectory(parent);
     }
 
     private static String pidIn(FileChannel channel) throws IOException {

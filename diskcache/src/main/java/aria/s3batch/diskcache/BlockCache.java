@@ -62,7 +62,18 @@ public final class BlockCache {
      */
     public record CachedBlock(String etag, int crc32c, int bytes) {}
 
-    private record Kept(CachedBlock block, Path file, int[] pieceCrcs) {}
+    /** A block in the cache; equal only to itself, so that a reader drops no later one of the same key. */
+    private static final class Kept {
+        final CachedBlock block;
+        final Path file;
+        final int[] pieceCrcs;
+
+        Kept(CachedBlock block, Path file, int[] pieceCrcs) {
+            this.block = block;
+            this.file = file;
+            this.pieceCrcs = pieceCrcs;
+        }
+    }
 
     /**
      * An empty cache: what an earlier run left in the directory is deleted.
@@ -85,7 +96,7 @@ public final class BlockCache {
 
     /** What is known of a block, which counts as a use of it; a read soon after may still miss it. */
     public Optional<CachedBlock> find(Key key) {
-        return Optional.ofNullable(kept(key)).map(Kept::block);
+        return Optional.ofNullable(kept(key)).map(found -> found.block);
     }
 
     /**

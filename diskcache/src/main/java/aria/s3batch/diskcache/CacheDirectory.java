@@ -4,8 +4,8 @@ import aria.s3batch.format.BatchId;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What lies where under {@code cache-dir}:
@@ -53,16 +53,17 @@ public record CacheDirectory(Path root) {
      * not listed.
      */
     public List<BatchId> listBatches(Disk disk) throws IOException {
-        List<BatchId> found = new ArrayList<>();
-        for (Path folder : disk.list(batches())) {
-            String name = String.valueOf(folder.getFileName());
-            try {
-                found.add(BatchId.parse(name));
-            } catch (IllegalArgumentException notABatch) {
-                continue;
-            }
+        return disk.list(batches()).stream().flatMap(folder -> batchOf(folder).stream()).toList();
+    }
+
+    /** The batch whose folder this is, if it is one. */
+    public Optional<BatchId> batchOf(Path folder) {
+        try {
+            return Optional.of(BatchId.parse(String.valueOf(folder.getFileName())))
+                    .filter(batch -> batch(batch).equals(folder));
+        } catch (IllegalArgumentException notAnId) {
+            return Optional.empty();
         }
-        return found;
     }
 
     /**

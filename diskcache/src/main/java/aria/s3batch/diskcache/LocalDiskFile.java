@@ -129,9 +129,9 @@ final class LocalDiskFile implements DiskFile {
                     return step.on(open);
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();
-                    reopen(open, e);
+                    reopen(e);
                 } catch (ClosedChannelException e) {
-                    reopen(open, e);
+                    reopen(e);
                 }
             }
         } finally {
@@ -141,12 +141,11 @@ final class LocalDiskFile implements DiskFile {
         }
     }
 
-    private synchronized void reopen(FileChannel broken, ClosedChannelException why)
-            throws IOException {
+    private synchronized void reopen(ClosedChannelException why) throws IOException {
         if (closed) {
             throw new IOException(path + " is closed", why);
         }
-        if (channel == broken) {
+        if (!channel.isOpen()) {
             channel = openChannel(path);
         }
     }

@@ -5,6 +5,7 @@ import aria.s3batch.format.TableFile;
 import net.openhft.chronicle.core.values.LongValue;
 import net.openhft.chronicle.hash.Data;
 import net.openhft.chronicle.map.ChronicleMap;
+import net.openhft.chronicle.map.MapEntry;
 import net.openhft.chronicle.map.MapSegmentContext;
 import net.openhft.chronicle.values.Values;
 
@@ -26,13 +27,14 @@ import java.util.function.IntConsumer;
  * key    bit 40      file: 0 INDEX, 1 DATA     bits 0-39   page number
  * value  bits 33-62  slot     bit 32  unverified     bits 0-31   CRC-32C of the page </pre>
  *
- * <p>Memory. A Chronicle Map is made of tiers of a fixed number of keys, here with one segment, about 24
- * bytes a key; a full map gets one more tier, and a look-up walks the tiers (43 ns in the first, some 9
- * ns for each further one). So the map starts with a tier of {@value #TIER_PAGES_MIN} keys (6 KB: a
- * batch may hold thousands of partitions), and at {@value #TIERS_MAX} tiers it is copied into one whose
- * tiers are four times as large, and of which 4 are full. Allocated memory thus stays below 24.2 × 5 / 4
- * = 31 bytes a page, from about 1000 pages on; a copy holds both maps for as long as it takes. Tiers of
- * {@value #TIER_PAGES_MAX} keys (6 MB) are the last: from there on the map grows tier by tier.
+ * <p>Memory. A Chronicle Map is made of tiers of a fixed number of keys, 24 to 28 bytes a key; a full
+ * one gets one more, and a look-up walks the tiers (43 ns in the first, some 9 ns for each further one).
+ * So the map starts with a tier of {@value #TIER_PAGES_MIN} keys (6 KB: a batch may hold thousands of
+ * partitions), and with {@value #TIERS_MAX} full tiers it is copied into one whose tiers are four times
+ * as large, six of which are then full. What is allocated thus stays below 30 bytes a page, from 2048
+ * pages on; during a copy both maps exist. Tiers of {@value #TIER_PAGES_MAX} keys (6 MB) are the last:
+ * from there on the map only gets more of them. Above {@value #SEGMENT_PAGES} keys a tier is cut into
+ * segments of so many: of twice as many, Chronicle's hash slots would take 8 bytes, not 4.
  */
 final class PageIndex implements Closeable {
     /** What {@link #get} answers for a page that is not staged; no value of a staged one is negative. */
@@ -40,7 +42,8 @@ final class PageIndex implements Closeable {
 
     static final int TIER_PAGES_MIN = 64;
     static final int TIER_PAGES_MAX = 1 << 18;
-    static final int TIERS_MAX = 16;
+    static final int SEGMENT_PAGES = 1 << 13;
+    static final int TIERS_MAX = 24;
 
     /** Chronicle Map takes no more than 1000 tiers; some are left for its own rounding. */
     private static final int LAST_TIERS_MAX = 990;
@@ -82,7 +85,7 @@ final class PageIndex implements Closeable {
         return ChronicleMap.of(LongValue.class, LongValue.class)
                 .name("pages")
                 .entries(tierPages)
-                .actualSegments(1)
+                .actualSegments(Math.max(1, tierPages / SEGMENT_PAGES))
                 .maxBloatFactor(1000)
                 .create();
     }
@@ -161,7 +164,7 @@ final class PageIndex implements Closeable {
 
     private void grow() {
         ChronicleMap<LongValue, LongValue> larger = newMap(tierPages * 4);
-        scan((key, value) -> put(larger, key, value));
+        forEachEntry(map, (key, value, entry) -> put(larger, key, value));
         map.close();
         map = larger;
         tierPages *= 4;
@@ -170,17 +173,14 @@ final class PageIndex implements Closeable {
     /** Forgets the pages of a file from a number on. */
     void removeFrom(TableFile file, long firstPage, IntConsumer freedSlot) {
         long from = key(file, firstPage);
-        Probe probe = new Probe();
-        try (MapSegmentContext<LongValue, LongValue, ?> segment = map.segmentContext(0)) {
-            segment.forEachSegmentEntry(
-                    page -> {
-                        long key = longOf(page.key(), probe.key);
-                        if (key >= from && file(key) == file) {
-                            freedSlot.accept(slot(longOf(page.value(), probe.value)));
-                            page.doRemove();
-                        }
-                    });
-        }
+        forEachEntry(
+                map,
+                (key, value, entry) -> {
+                    if (key >= from && file(key) == file) {
+                        freedSlot.accept(slot(value));
+                        entry.doRemove();
+                    }
+                });
     }
 
     /**
@@ -201,7 +201,7 @@ final class PageIndex implements Closeable {
     /** Collects, sorted, the smallest keys above {@code after}: as many as fit, but half at least. */
     private int nextRun(long after, long[] keys) {
         Run run = new Run(after, keys);
-        scan((key, value) -> run.offer(key));
+        forEachEntry(map, (key, value, entry) -> run.offer(key));
         Arrays.sort(keys, 0, run.count);
         return run.count;
     }
@@ -231,16 +231,22 @@ final class PageIndex implements Closeable {
         }
     }
 
-    private interface PairConsumer {
-        void accept(long key, long value);
+    private interface EntryConsumer {
+        void accept(long key, long value, MapEntry<LongValue, LongValue> entry);
     }
 
-    private void scan(PairConsumer pairs) {
-        LongValue key = Values.newHeapInstance(LongValue.class);
-        LongValue value = Values.newHeapInstance(LongValue.class);
-        try (MapSegmentContext<LongValue, LongValue, ?> segment = map.segmentContext(0)) {
-            segment.forEachSegmentEntry(
-                    page -> pairs.accept(longOf(page.key(), key), longOf(page.value(), value)));
+    private static void forEachEntry(
+            ChronicleMap<LongValue, LongValue> map, EntryConsumer consumer) {
+        Probe probe = new Probe();
+        for (int i = 0; i < map.segments(); i++) {
+            try (MapSegmentContext<LongValue, LongValue, ?> segment = map.segmentContext(i)) {
+                segment.forEachSegmentEntry(
+                        entry ->
+                                consumer.accept(
+                                        longOf(entry.key(), probe.key),
+                                        longOf(entry.value(), probe.value),
+                                        entry));
+            }
         }
     }
 

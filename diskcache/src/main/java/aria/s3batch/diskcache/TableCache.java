@@ -264,7 +264,7 @@ public final class TableCache implements Closeable {
         }
     }
 
-    /** What the index of the staged pages takes off heap, in bytes: at most 32 a page from 1024 pages on. */
+    /** What the index of the staged pages takes off heap, in bytes: at most 32 a page from 2048 pages on. */
     public long indexBytes() {
         shared.lock();
         try {

@@ -382,7 +382,7 @@ public final class Applier {
         }
 
         private byte[] decode(BlockName block, StoredObject object) throws IOException {
-            return BaseBlock.of(table.base(), block, table.baseLength(block), object).bytes();
+            return BaseBlock.of(store, table.base(), block, table.baseLength(block), object).bytes();
         }
 
         private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {

@@ -9,10 +9,10 @@ import software.amazon.awssdk.core.exception.RetryableException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.core.sync.ResponseTransformer;
 import software.amazon.awssdk.http.AbortableInputStream;
+import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
-import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
 import java.io.EOFException;
@@ -92,12 +92,10 @@ public final class AwsObjectStore implements ObjectStore {
                                     r -> r.bucket(settings.bucket()).key(key),
                                     (ResponseTransformer<GetObjectResponse, StoredObject>)
                                             (answer, body) -> wholeObject(key, answer, body)));
-        } catch (S3Exception e) {
+        } catch (RuntimeException e) {
             if (SdkFailures.isNoSuchKey(e)) {
                 return Optional.empty();
             }
-            throw failures.explain(e, "GET " + key);
-        } catch (RuntimeException e) {
             throw failures.explain(e, "GET " + key);
         }
     }
@@ -142,12 +140,10 @@ public final class AwsObjectStore implements ObjectStore {
                             answer.contentLength(),
                             answer.lastModified(),
                             answer.metadata()));
-        } catch (S3Exception e) {
-            if (SdkFailures.isNoSuchKey(e)) {
+        } catch (RuntimeException e) {
+            if (SdkFailures.isNotFound(e)) {
                 return Optional.empty();
             }
-            throw failures.explain(e, "HEAD " + key);
-        } catch (RuntimeException e) {
             throw failures.explain(e, "HEAD " + key);
         }
     }
@@ -265,17 +261,17 @@ public final class AwsObjectStore implements ObjectStore {
                                                     .ifNoneMatch(ifNoneMatch)
                                                     .ifMatch(ifMatch)
                                                     .metadata(metadata),
-                                    RequestBody.fromRemainingByteBuffer(
-                                            java.nio.ByteBuffer.wrap(body)))
+                                    RequestBody.fromContentProvider(
+                                            ContentStreamProvider.fromByteArrayUnsafe(body),
+                                            body.length,
+                                            "application/octet-stream"))
                             .eTag();
             return new PutAnswer.Stored(bareEtag(etag));
-        } catch (S3Exception e) {
+        } catch (RuntimeException e) {
             boolean conditional = ifNoneMatch != null || ifMatch != null;
             if (conditional && SdkFailures.isConditionFailed(e)) {
                 return new PutAnswer.ConditionFailed();
             }
-            throw failures.explain(e, "PUT " + key);
-        } catch (RuntimeException e) {
             throw failures.explain(e, "PUT " + key);
         }
     }
@@ -285,15 +281,13 @@ public final class AwsObjectStore implements ObjectStore {
             clients.writes()
                     .deleteObject(r -> r.bucket(settings.bucket()).key(key).ifMatch(ifMatch));
             return new DeleteAnswer.Gone();
-        } catch (S3Exception e) {
+        } catch (RuntimeException e) {
             if (SdkFailures.isNoSuchKey(e)) {
                 return new DeleteAnswer.Gone();
             }
             if (ifMatch != null && SdkFailures.isConditionFailed(e)) {
                 return new DeleteAnswer.ConditionFailed();
             }
-            throw failures.explain(e, "DELETE " + key);
-        } catch (RuntimeException e) {
             throw failures.explain(e, "DELETE " + key);
         }
     }

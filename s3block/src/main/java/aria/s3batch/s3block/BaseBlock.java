@@ -4,11 +4,10 @@ import aria.s3batch.format.BlockFrame;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.ObjectNames;
-import aria.s3batch.format.PageVerifier;
+import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -21,7 +20,7 @@ import java.util.List;
 @SuppressWarnings("ArrayRecordComponent") // never compared: up to 16 MiB, and the ETag tells
 public record BaseBlock(byte[] bytes, String etag) {
     /**
-     * Reads a block that must be there. One GET.
+     * Reads a block that must be there. One GET; one more if a page looks damaged that may be free.
      *
      * @param length decoded bytes, by the header of the table
      * @throws DamagedTableException the object is missing, of another length, or has a bad page
@@ -37,32 +36,24 @@ public record BaseBlock(byte[] bytes, String etag) {
                                                 key,
                                                 "a block of " + length + " bytes",
                                                 "no such object"));
-        return of(base, block, length, object);
+        return of(store, base, block, length, object);
     }
 
     /** As {@link #read}, from an object that was read already. */
-    public static BaseBlock of(BaseTable base, BlockName block, int length, StoredObject object)
-            throws DamagedTableException {
-        String key = new ObjectNames(base.table()).block(block);
+    public static BaseBlock of(
+            ObjectStore store, BaseTable base, BlockName block, int length, StoredObject object)
+            throws IOException {
+        var names = new ObjectNames(base.table());
+        String key = names.block(block);
         TableGeometry geometry = base.geometry();
         byte[] bytes = BlockFrame.decode(object.body(), length, geometry.compressed(), key);
-        List<String> problems = pageProblems(bytes, geometry, block);
+        var verifier =
+                new BlockVerifier(store, names, geometry, base.header().fileLength(TableFile.DATA));
+        List<String> problems = verifier.problems(block, bytes);
         if (!problems.isEmpty()) {
             throw new DamagedTableException(
                     key, "pages as Aria writes them", String.join("; ", problems));
         }
         return new BaseBlock(bytes, object.version().etag());
-    }
-
-    /** What is wrong with the pages of a decoded block, each with its page number; empty if nothing is. */
-    static List<String> pageProblems(byte[] bytes, TableGeometry geometry, BlockName block) {
-        var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
-        List<String> problems = new ArrayList<>();
-        long page = geometry.firstPage(block);
-        for (int at = 0; at < bytes.length; at += geometry.pageBytes()) {
-            verifier.problem(block.file(), page, bytes, at).ifPresent(problems::add);
-            page++;
-        }
-        return problems;
     }
 }

@@ -79,7 +79,7 @@ public final class ConditionalWrite {
             Map<String, String> mark,
             IOException unclear)
             throws IOException {
-        Optional<ObjectVersion> head = store.head(key);
+        Optional<ObjectVersion> head = look(key);
         if (head.isEmpty()) {
             return condition instanceof Condition.IfMatch
                     ? new PutOutcome.ForeignWrite(null)
@@ -98,6 +98,12 @@ public final class ConditionalWrite {
         return condition instanceof Condition.Always
                 ? new PutOutcome.Unknown(unclear)
                 : new PutOutcome.ForeignWrite(found.etag());
+    }
+
+    /** What is there now. That nothing is there is asked twice: HEAD cannot say that it is sure. */
+    private Optional<ObjectVersion> look(String key) throws IOException {
+        Optional<ObjectVersion> head = store.head(key);
+        return head.isPresent() ? head : store.get(key).map(StoredObject::version);
     }
 
     private static boolean carries(Map<String, String> mark, ObjectVersion version) {
@@ -138,7 +144,7 @@ public final class ConditionalWrite {
             unclear = e;
         }
         try {
-            Optional<ObjectVersion> found = store.head(key);
+            Optional<ObjectVersion> found = look(key);
             if (found.isEmpty()) {
                 return new DeleteOutcome.Gone();
             }

@@ -4,6 +4,10 @@ package aria.s3batch.s3block;
  * What an endpoint makes of conditional requests, as {@link EndpointProbe} found out. Where one is
  * false the store compares with a HEAD before it writes.
  *
+ * <p>What no probe can see: whether an endpoint that honours {@code If-Match} compares and writes in one
+ * step. Ceph RGW 16 does; S3Proxy 4.1 on files does not, so that of two writers at the very same moment
+ * both may win.
+ *
  * @param putIfAbsent {@code If-None-Match: *} keeps a PUT from overwriting
  * @param putIfMatch {@code If-Match} lets a PUT overwrite the named version only
  * @param deleteIfMatch the same for DELETE

@@ -6,6 +6,8 @@ import software.amazon.awssdk.core.exception.SdkServiceException;
 
 import java.io.IOException;
 
+import javax.net.ssl.SSLException;
+
 /**
  * Says what a failed request means for the caller, in words for the user. Status codes and error codes:
  * "Error responses" in Amazon's S3 API reference.
@@ -29,12 +31,21 @@ final class SdkFailures {
     }
 
     /** 412, or 404 for an {@code If-Match} on an object that is gone. */
-    static boolean isConditionFailed(SdkServiceException failure) {
-        return failure.statusCode() == 412 || isNoSuchKey(failure);
+    static boolean isConditionFailed(RuntimeException failure) {
+        return failure instanceof SdkServiceException answered && answered.statusCode() == 412
+                || isNoSuchKey(failure);
     }
 
-    static boolean isNoSuchKey(SdkServiceException failure) {
-        return failure.statusCode() == 404 && !code(failure).equals("NoSuchBucket");
+    /** A 404 that says of what: one without may come from any web server on the way. */
+    static boolean isNoSuchKey(RuntimeException failure) {
+        return failure instanceof SdkServiceException answered
+                && answered.statusCode() == 404
+                && code(answered).equals("NoSuchKey");
+    }
+
+    /** For HEAD, whose answer has no body to say more. */
+    static boolean isNotFound(RuntimeException failure) {
+        return failure instanceof SdkServiceException answered && answered.statusCode() == 404;
     }
 
     /**
@@ -55,8 +66,16 @@ final class SdkFailures {
         }
         if (failure instanceof SdkException) {
             return new StoreUnreachableException(
-                    "no answer from %s to %s in bucket '%s': %s"
-                            .formatted(endpoint, request, bucket, rootMessage(failure)),
+                    "no answer from %s to %s in bucket '%s': %s%s"
+                            .formatted(
+                                    endpoint,
+                                    request,
+                                    bucket,
+                                    rootMessage(failure),
+                                    isTls(failure)
+                                            ? ". Check its certificate, s3-ssl-no-verify and"
+                                                    + " s3-use-http"
+                                            : ""),
                     failure);
         }
         throw failure;
@@ -117,6 +136,15 @@ final class SdkFailures {
                         && aws.awsErrorDetails().errorCode() != null
                 ? aws.awsErrorDetails().errorCode()
                 : "";
+    }
+
+    private static boolean isTls(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SSLException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static String rootMessage(Throwable failure) {

@@ -168,6 +168,7 @@ public final class TableCheck {
         for (TableFile file : TableFile.values()) {
             total += geometry.blockCount(file, header.fileLength(file));
         }
+        var verifier = new BlockVerifier(store, names, geometry, header.fileLength(TableFile.DATA));
         Semaphore free = new Semaphore(concurrency);
         for (TableFile file : TableFile.values()) {
             long fileBytes = header.fileLength(file);
@@ -185,7 +186,7 @@ public final class TableCheck {
                 executor.execute(
                         () -> {
                             try {
-                                checkBlock(block, length, geometry);
+                                checkBlock(block, length, geometry, verifier);
                                 done(blocksTotal);
                             } catch (IOException | RuntimeException | Error e) {
                                 fail(e);
@@ -199,7 +200,8 @@ public final class TableCheck {
         rethrow();
     }
 
-    private void checkBlock(BlockName block, int length, TableGeometry geometry)
+    private void checkBlock(
+            BlockName block, int length, TableGeometry geometry, BlockVerifier verifier)
             throws IOException {
         String key = names.block(block);
         Optional<StoredObject> object = store.get(key);
@@ -210,7 +212,7 @@ public final class TableCheck {
         try {
             byte[] bytes =
                     BlockFrame.decode(object.get().body(), length, geometry.compressed(), key);
-            for (String problem : BaseBlock.pageProblems(bytes, geometry, block)) {
+            for (String problem : verifier.problems(block, bytes)) {
                 find(key, problem);
             }
             counted(bytes.length / geometry.pageBytes());

@@ -9,11 +9,11 @@ public final class UnsupportedTableException extends IOException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * @param reasons what about it, each as a clause: "it is encrypted"
+     * @param reasons sentences: what about it, and what to do
      */
     public UnsupportedTableException(TableName table, Iterable<String> reasons) {
         super(
-                "table %s cannot be updated in S3: %s"
-                        .formatted(table.display(), String.join("; ", reasons)));
+                "Table %s cannot be changed by batches. %s"
+                        .formatted(table.display(), String.join(" ", reasons)));
     }
 }

@@ -40,6 +40,15 @@ final class AwsObjectStoreTest extends ObjectStoreContract {
         return store;
     }
 
+    /**
+     * S3Proxy 4.1 on files compares first and writes then: of four writers at the very same moment several
+     * win. {@code If-None-Match} it does in one step.
+     */
+    @Override
+    boolean ifMatchIsAtomic() {
+        return false;
+    }
+
     @Test
     void probeFindsWhatS3ProxyHonoursAndLeavesNothing() throws IOException {
         assertThat(store.facts()).isEqualTo(new EndpointFacts(true, true, true, EtagForm.QUOTED));

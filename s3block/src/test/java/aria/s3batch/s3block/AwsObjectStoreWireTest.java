@@ -213,6 +213,15 @@ final class AwsObjectStoreWireTest {
     }
 
     @Test
+    void notFoundFromSomethingThatIsNotS3IsNotAnAbsentObject() {
+        answer = exchange -> exchange.sendResponseHeaders(404, -1);
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(StoreRefusedException.class)
+                .hasMessageContaining("s3-host-name");
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreRefusedException.class);
+    }
+
+    @Test
     void endpointThatIgnoresConditionsIsComparedWithFirst() throws IOException {
         answer =
                 exchange -> {

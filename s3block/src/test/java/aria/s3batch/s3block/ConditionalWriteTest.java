@@ -127,6 +127,15 @@ final class ConditionalWriteTest {
     }
 
     @Test
+    void foreignWriteWhileOursIsUnderWayIsSeen() throws IOException {
+        String base = base("base");
+        store.before(1, any(Operation.PUT), () -> base("them"));
+        assertThat(writer.write(KEY, OURS, Condition.ifMatch(base), BATCH))
+                .isEqualTo(new PutOutcome.ForeignWrite(etagNow()));
+        assertThat(bodyNow()).isEqualTo(FOREIGN);
+    }
+
+    @Test
     void foreignDeleteIsAForeignWriteWithoutEtag() throws IOException {
         String base = base("base");
         bucket.delete(KEY, Condition.always());

@@ -106,6 +106,7 @@ public final class FaultyObjectStore implements ObjectStore {
 
     private final ObjectStore store;
     private final List<Fault> faults = new ArrayList<>();
+    private final List<Interlude> interludes = new ArrayList<>();
     private final List<Request> requests = new ArrayList<>();
 
     public FaultyObjectStore(ObjectStore store) {
@@ -135,6 +136,7 @@ public final class FaultyObjectStore implements ObjectStore {
     /** From here on everything works. */
     public synchronized void heal() {
         faults.clear();
+        interludes.clear();
     }
 
     /** All requests so far, failed ones too, in the order of their arrival. */
@@ -142,8 +144,24 @@ public final class FaultyObjectStore implements ObjectStore {
         return List.copyOf(requests);
     }
 
+    /**
+     * Runs an action just before the {@code nth} matching request, in its thread: a foreign writer, a look
+     * at the disk, a wait.
+     */
+    public synchronized FaultyObjectStore before(
+            long nth, Predicate<Request> when, Runnable action) {
+        interludes.add(new Interlude(Fault.onNth(nth, when, Failure.UNREACHABLE_BEFORE), action));
+        return this;
+    }
+
+    private record Interlude(Fault due, Runnable action) {}
+
     private interface Call<T> {
         T run() throws IOException;
+    }
+
+    private synchronized List<Interlude> due(Request request) {
+        return interludes.stream().filter(interlude -> interlude.due().strikes(request)).toList();
     }
 
     private synchronized Optional<Failure> failureOf(Request request) {
@@ -159,6 +177,7 @@ public final class FaultyObjectStore implements ObjectStore {
     private <T> T call(Operation operation, String key, T conditionFailed, Call<T> call)
             throws IOException {
         Request request = new Request(operation, key);
+        due(request).forEach(interlude -> interlude.action().run());
         Optional<Failure> failure = failureOf(request);
         if (failure.isEmpty()) {
             return call.run();

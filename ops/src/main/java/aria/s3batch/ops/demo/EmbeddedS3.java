@@ -26,6 +26,7 @@ import java.util.Locale;
  * <pre>
  * hold before N    hold the N-th write of a table object from now on before its effect; later ones too
  * hold after N     the N-th takes effect, its answer is held
+ * pass             hold nothing that comes from now on; what is held stays
  * release          end the hold: what was held goes on
  * drop             end the hold: what was held gets a 503
  * sync             only {@code ok}: every request answered before this is reported by then</pre>
@@ -65,6 +66,7 @@ final class EmbeddedS3 {
                         writes.hold(
                                 HeldWrites.Side.valueOf(words[1].toUpperCase(Locale.ROOT)),
                                 Long.parseLong(words[2]));
+                case "pass" -> writes.pass();
                 case "release" -> writes.end(false);
                 case "drop" -> writes.end(true);
                 case "sync" -> {}

@@ -102,14 +102,26 @@ public final class EmbeddedS3Process implements AutoCloseable {
         return await(held, limit, "hold");
     }
 
+    /** Whether the hold is reached, without waiting; then it is, until it ends. */
+    public boolean isHeld() {
+        return !held.isEmpty();
+    }
+
+    /** Holds nothing that comes from now on; what is held stays so, like a packet lost in the net. */
+    public void pass() throws IOException {
+        command("pass");
+    }
+
     /** Ends the hold; what was held goes on, even if its client is long gone. */
     public void release() throws IOException {
         command("release");
+        held.clear();
     }
 
     /** Ends the hold; what was held is answered with a 503 and takes no effect any more. */
     public void drop() throws IOException {
         command("drop");
+        held.clear();
     }
 
     /** Every request answered since the start or the last {@link #forgetRequests}: {@code PUT db/t/aria}. */

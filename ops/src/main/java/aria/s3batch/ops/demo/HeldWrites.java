@@ -50,6 +50,7 @@ final class HeldWrites extends ForwardingBlobStore {
         private final Side side;
         private final long n;
         private long writes;
+        private boolean catches = true;
         private @Nullable Outcome outcome;
 
         Hold(Side side, long n) {
@@ -74,10 +75,26 @@ final class HeldWrites extends ForwardingBlobStore {
         this.report = report;
     }
 
-    /** Holds the n-th write from now on, counted from 1. */
+    /**
+     * Holds the n-th write from now on, counted from 1.
+     *
+     * @throws IllegalStateException the last hold has not ended
+     */
     void hold(Side side, long n) {
         synchronized (lock) {
+            if (hold != null) {
+                throw new IllegalStateException("a hold is set: release or drop it first");
+            }
             hold = new Hold(side, n);
+        }
+    }
+
+    /** Lets all writes pass that come from now on; those that wait go on waiting for {@link #end}. */
+    void pass() {
+        synchronized (lock) {
+            if (hold != null) {
+                hold.catches = false;
+            }
         }
     }
 
@@ -132,7 +149,7 @@ final class HeldWrites extends ForwardingBlobStore {
         }
         Hold heldAfter = null;
         synchronized (lock) {
-            if (hold != null) {
+            if (hold != null && hold.catches) {
                 long behind = ++hold.writes - hold.n;
                 if (behind == 0 && hold.side == Side.AFTER) {
                     heldAfter = hold;

@@ -1,9 +1,6 @@
 package aria.s3batch.ops.demo;
 
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,18 +20,15 @@ public final class MariaDbServer implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
     private static final Duration STATEMENT_LIMIT = Duration.ofSeconds(60);
-    private static final Duration LOOK_EVERY = Duration.ofMillis(50);
 
     private final Installation installation;
     private final Process process;
     private final Path socket;
-    private final Path log;
 
-    private MariaDbServer(Installation installation, Process process, Path socket, Path log) {
+    private MariaDbServer(Installation installation, Process process, Path socket) {
         this.installation = installation;
         this.process = process;
         this.socket = socket;
-        this.log = log;
     }
 
     /** Where the programs and the S3 engine are. */
@@ -107,7 +101,7 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--pid-file=" + directory.resolve("mariadb.pid"));
         command.add("--skip-networking");
         command.add("--skip-grant-tables");
-        command.add("--innodb-buffer-pool-size=5M");
+        command.add("--innodb-buffer-pool-size=8M");
         command.add("--innodb-log-file-size=4M");
         command.add("--plugin-dir=" + installation.plugins());
         command.add("--plugin-maturity=alpha");
@@ -127,9 +121,9 @@ public final class MariaDbServer implements AutoCloseable {
                         .redirectErrorStream(true)
                         .redirectOutput(log.toFile())
                         .start();
-        var server = new MariaDbServer(installation, process, socket, log);
+        var server = new MariaDbServer(installation, process, socket);
         try {
-            server.awaitSocket();
+            UnixSocket.await(socket, process, log, START_LIMIT);
         } catch (IOException e) {
             server.close();
             throw e;
@@ -187,32 +181,6 @@ public final class MariaDbServer implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
-        }
-    }
-
-    /** The server has no way to tell that it is ready, so its socket is tried. */
-    private void awaitSocket() throws IOException {
-        long deadline = System.nanoTime() + START_LIMIT.toNanos();
-        while (!answers()) {
-            if (System.nanoTime() > deadline) {
-                throw new IOException("mariadbd did not start:\n" + Files.readString(log));
-            }
-            try {
-                if (process.waitFor(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
-                    throw new IOException("mariadbd ended at once:\n" + Files.readString(log));
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted while mariadbd started", e);
-            }
-        }
-    }
-
-    private boolean answers() {
-        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            return channel.connect(UnixDomainSocketAddress.of(socket));
-        } catch (IOException e) {
-            return false;
         }
     }
 

@@ -1,0 +1,48 @@
+package aria.s3batch.diskcache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+class LocalDiskTest extends DiskContract {
+    @TempDir Path directory;
+
+    private final LocalDisk disk = new LocalDisk();
+
+    @Override
+    Disk disk() {
+        return disk;
+    }
+
+    @Override
+    Path directory() {
+        return directory;
+    }
+
+    /** /dev/full answers every write with ENOSPC. */
+    @Test
+    void fullDiskIsRecognised() throws IOException {
+        Path full = Path.of("/dev/full");
+        Assumptions.assumeTrue(Files.isWritable(full));
+        try (DiskFile file = disk.open(full)) {
+            assertThatThrownBy(() -> file.write(ByteBuffer.allocate(8192), 0))
+                    .isInstanceOf(CacheFullException.class)
+                    .hasMessageContaining("/dev/full")
+                    .hasMessageContaining("abort");
+        }
+    }
+
+    @Test
+    void otherErrorsAreNotTakenForAFullDisk() {
+        IOException error = new IOException("Input/output error");
+        assertThat(LocalDisk.fullOr(error, directory.resolve("f"), 8192)).isSameAs(error);
+    }
+}
