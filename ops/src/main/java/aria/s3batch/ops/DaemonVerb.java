@@ -14,10 +14,14 @@ import java.nio.file.Path;
 abstract class DaemonVerb extends Verb {
     @Mixin final SettingsOptions settings = new SettingsOptions();
 
+    /** What can be said of the arguments without the daemon, and before it is asked anything. */
+    void checkArguments() throws ProblemException {}
+
     abstract void run(DaemonClient daemon) throws ProblemException, IOException;
 
     @Override
     final int run() throws ProblemException, IOException {
+        checkArguments();
         Path socket = settings.socketPath();
         if (!Files.exists(socket)) { // known before an HTTP client is loaded
             throw SocketDiagnosis.of(socket, new NoSuchFileException(socket.toString()));
