@@ -48,7 +48,7 @@ final class GetCommand extends DaemonVerb {
         if (!output.json && output.streams().outIsTerminal()) {
             throw ProblemException.usage(
                     "pages are bytes and stdout is a terminal: redirect it to a file, or use"
-                        + " --json");
+                            + " --json");
         }
     }
 
