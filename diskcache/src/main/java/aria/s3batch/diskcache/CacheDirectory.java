@@ -43,6 +43,11 @@ public record CacheDirectory(Path root) {
      * Makes the folders, durably: to be called at start, before anything is staged.
      */
     public void create(Disk disk) throws IOException {
+        Path parent = root.getParent();
+        if (parent != null && !disk.exists(root)) {
+            disk.createDirectories(root);
+            disk.syncDirectory(parent);
+        }
         disk.createDirectories(batches());
         disk.createDirectories(blockCache());
         disk.syncDirectory(root);

@@ -25,6 +25,7 @@ final class PageSlots {
 
     private @Nullable PageFile file;
     private @Nullable PageIndex index;
+    private boolean fileMayExist;
     private int slots;
 
     /** One bit a slot: it holds no staged page. No bit is set below {@link #lowestFree}. */
@@ -109,7 +110,11 @@ final class PageSlots {
         PageIndex pages = null;
         try {
             pages = new PageIndex();
+            if (fileMayExist) {
+                disk.delete(path); // left by an earlier try that could not clean up
+            }
             disk.createDirectories(folder());
+            fileMayExist = true;
             file = PageFile.create(disk, path, base.pageBytes(), base.batch(), base.table());
         } finally {
             if (file == null) {
@@ -180,11 +185,11 @@ final class PageSlots {
     /** Closes, deletes the file, releases the space. May be repeated after an exception. */
     void discard() throws IOException {
         close();
-        if (slots > 0) {
+        if (fileMayExist) {
             disk.delete(path);
+            fileMayExist = false;
             space.release(reservedBytes());
             slots = 0;
-            free.clear();
         }
     }
 

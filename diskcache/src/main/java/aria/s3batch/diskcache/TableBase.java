@@ -18,7 +18,7 @@ public record TableBase(
         long indexBytes,
         long dataBytes,
         long fileBytesMax) {
-    /** Bits of a page number in {@link PageIndex}; Aria's own row pointers reach no further (5 bytes of 8). */
+    /** Bits of a page number in the keys of {@link PageIndex}. */
     static final int PAGE_BITS = 40;
 
     /** No table file has more pages than this, whatever {@code fileBytesMax} says. */

@@ -11,12 +11,12 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
-/** What every {@link Disk} does. */
-abstract class DiskContract {
+/** What every {@link Disk} does; a simulated one extends this too. */
+public abstract class DiskContract {
     /** The disk, and an existing directory on it. */
-    abstract Disk disk();
+    protected abstract Disk disk();
 
-    abstract Path directory() throws IOException;
+    protected abstract Path directory() throws IOException;
 
     @Test
     void whatWasWrittenIsReadAtItsPosition() throws IOException {

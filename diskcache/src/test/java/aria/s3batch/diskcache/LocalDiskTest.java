@@ -18,12 +18,12 @@ class LocalDiskTest extends DiskContract {
     private final LocalDisk disk = new LocalDisk();
 
     @Override
-    Disk disk() {
+    protected Disk disk() {
         return disk;
     }
 
     @Override
-    Path directory() {
+    protected Path directory() {
         return directory;
     }
 

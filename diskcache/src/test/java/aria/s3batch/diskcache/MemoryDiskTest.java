@@ -19,12 +19,12 @@ class MemoryDiskTest extends DiskContract {
     private final MemoryDisk disk = new MemoryDisk();
 
     @Override
-    Disk disk() {
+    protected Disk disk() {
         return disk;
     }
 
     @Override
-    Path directory() throws IOException {
+    protected Path directory() throws IOException {
         disk.createDirectories(ROOT);
         return ROOT;
     }

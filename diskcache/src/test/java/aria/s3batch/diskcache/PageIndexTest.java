@@ -20,8 +20,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -102,45 +100,37 @@ class PageIndexTest {
         gone.clear();
     }
 
-    /** Invariant 10: 32 bytes a page, allocated; what is touched is less. */
+    /** Invariant 10. */
     @ParameterizedTest
     @ValueSource(ints = {2048, 16_385, 131_072, 425_000})
     void takesAtMost32BytesAPage(int pages) throws IOException {
-        touchedBytes(); // loads classes
-        long touchedBefore = touchedBytes();
         long start = System.nanoTime();
         long longestNs = 0;
         try (PageIndex index = new PageIndex()) {
-            Random random = new Random(1);
             for (int i = 0; i < pages; i++) {
                 long put = System.nanoTime();
-                index.put(DATA, i * 3L, PageIndex.value(i, random.nextInt(), false));
+                index.put(DATA, i * 3L, PageIndex.value(i, ~i, false));
                 longestNs = Math.max(longestNs, System.nanoTime() - put);
             }
             long staged = System.nanoTime();
+            int found = 0;
             for (int i = 0; i < pages; i++) {
-                assertThat(index.get(DATA, i * 3L) >= 0).isTrue();
+                found += PageIndex.slot(index.get(DATA, i * 3L)) == i ? 1 : 0;
             }
-            long found = System.nanoTime();
-            long[] last = {-1, 0};
-            index.forEach(
-                    (file, page, value) -> {
-                        assertThat(page > last[0]).isTrue();
-                        last[0] = page;
-                        last[1]++;
-                    });
-            assertThat(last[1]).isEqualTo(pages);
-            long listed = System.nanoTime();
+            assertThat(found).isEqualTo(pages);
+            long looked = System.nanoTime();
+            long[] next = {0};
+            index.forEach((file, page, value) -> next[0] += page == 3 * next[0] ? 1 : 0);
+            assertThat(next[0]).isEqualTo(pages);
             System.out.printf(
-                    "page index, %d pages: %.1f bytes a page allocated, %.1f more of the process"
-                            + " resident; put %d ns (longest %d ms), get %d ns, in order %d ns%n",
+                    "page index, %d pages: %.1f bytes a page; put %d ns (longest %d ms), get %d ns,"
+                            + " in order %d ns%n",
                     pages,
                     index.offHeapBytes() / (double) pages,
-                    (touchedBytes() - touchedBefore) / (double) pages,
                     (staged - start) / pages,
                     longestNs / 1_000_000,
-                    (found - staged) / pages,
-                    (listed - found) / pages);
+                    (looked - staged) / pages,
+                    (System.nanoTime() - looked) / pages);
             assertThat(index.offHeapBytes()).isLessThanOrEqualTo(32L * pages);
         }
     }
@@ -151,12 +141,11 @@ class PageIndexTest {
         try (PageIndex index = new PageIndex()) {
             for (int pages = 1; pages <= 150_000; pages++) {
                 index.put(INDEX, pages, pages);
-                if (pages >= 2048) {
-                    assertThat(index.offHeapBytes() <= 32L * pages)
-                            .as("%d bytes for %d pages", index.offHeapBytes(), pages)
-                            .isTrue();
+                if (pages >= 2048 && index.offHeapBytes() > 32L * pages) {
+                    throw new AssertionError(index.offHeapBytes() + " for " + pages);
                 }
             }
+            assertThat(index.size()).isEqualTo(150_000);
         }
     }
 
@@ -236,15 +225,5 @@ class PageIndexTest {
     private static long usedHeap() {
         System.gc();
         return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
-    }
-
-    /** Resident memory of this process outside files; moves with the heap, so it is only printed. */
-    private static long touchedBytes() throws IOException {
-        for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-            if (line.startsWith("RssAnon:")) {
-                return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
-            }
-        }
-        throw new IOException("no RssAnon in /proc/self/status");
     }
 }

@@ -171,8 +171,8 @@ class TableCacheTest {
                         seen.add(file.key() + " " + page + (unverified ? " unverified" : "")));
         assertThat(seen).containsExactly("index 1", "index 3 unverified", "data 2", "data 5");
         assertThat(staged.length(DATA)).isEqualTo(8 * PAGE);
-        assertThat(world.applied(staged, DATA)).isEqualTo(world.model.get(DATA));
-        assertThat(world.applied(staged, INDEX)).isEqualTo(world.model.get(INDEX));
+        assertThat(world.applied(staged, DATA)).isEqualTo(world.model(DATA));
+        assertThat(world.applied(staged, INDEX)).isEqualTo(world.model(INDEX));
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 
 /** A small table with known bytes, a batch on it, and what the batch should look like: plain arrays. */
@@ -25,10 +26,10 @@ final class TableWorld {
     final FaultyDisk disk = new FaultyDisk(memory);
     final CacheSpace space;
     final TableCache cache;
-    final Map<TableFile, byte[]> base = new EnumMap<>(TableFile.class);
+    private final Map<TableFile, byte[]> base = new EnumMap<>(TableFile.class);
 
     /** What reading the whole of each file should give. */
-    final Map<TableFile, byte[]> model = new EnumMap<>(TableFile.class);
+    private final Map<TableFile, byte[]> model = new EnumMap<>(TableFile.class);
 
     int baseReads;
 
@@ -66,9 +67,21 @@ final class TableWorld {
         return CACHE.pageFile(BATCH, 0);
     }
 
+    byte[] model(TableFile file) {
+        return Objects.requireNonNull(model.get(file));
+    }
+
+    void setModel(TableFile file, byte[] bytes) {
+        model.put(file, bytes);
+    }
+
+    private byte[] base(TableFile file) {
+        return Objects.requireNonNull(base.get(file));
+    }
+
     private void readBase(TableFile file, long page, ByteBuffer dst) {
         baseReads++;
-        byte[] bytes = TableWorld.this.base.get(file);
+        byte[] bytes = base(file);
         int from = (int) page * PAGE;
         assertThat(from).isLessThan(bytes.length);
         assertThat(dst.remaining()).isEqualTo(PAGE);
@@ -92,14 +105,14 @@ final class TableWorld {
 
     void truncate(TableFile file, int bytes) throws IOException {
         cache.truncate(file, bytes);
-        model.put(file, Arrays.copyOf(model.get(file), bytes));
+        model.put(file, Arrays.copyOf(model(file), bytes));
     }
 
     void modelWrite(TableFile file, int offset, byte[] bytes) {
         if (bytes.length == 0) {
             return;
         }
-        byte[] old = model.get(file);
+        byte[] old = model(file);
         byte[] grown = Arrays.copyOf(old, Math.max(old.length, offset + bytes.length));
         System.arraycopy(bytes, 0, grown, offset, bytes.length);
         model.put(file, grown);
@@ -114,7 +127,7 @@ final class TableWorld {
 
     void assertAsModelled() throws IOException {
         for (TableFile file : TableFile.values()) {
-            byte[] expected = model.get(file);
+            byte[] expected = model(file);
             assertThat(cache.length(file)).isEqualTo(expected.length);
             assertThat(read(file, 0, FILE_MAX + 1)).as(file.key()).isEqualTo(expected);
         }
@@ -123,7 +136,7 @@ final class TableWorld {
     /** What a reader of the page file alone, base and lengths would make of the table: apply does that. */
     byte[] applied(StagedPages staged, TableFile file) throws IOException {
         byte[] bytes = new byte[FILE_MAX];
-        byte[] old = base.get(file);
+        byte[] old = base(file);
         System.arraycopy(old, 0, bytes, 0, (int) staged.baseVisibleBytes(file));
         if (staged.count() > 0) {
             try (PageFile pages = PageFile.open(disk, staged.pageFile())) {

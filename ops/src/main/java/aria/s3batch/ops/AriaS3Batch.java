@@ -5,6 +5,7 @@ import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
+import aria.s3batch.ops.demo.DemoCommand;
 import aria.s3batch.s3block.NoSuchTableException;
 
 import picocli.CommandLine;
@@ -54,7 +55,9 @@ import java.util.function.Function;
             ListCommand.class,
             ResolveCommand.class,
             CheckCommand.class,
-            InspectCommand.class
+            InspectCommand.class,
+            RecoverCommand.class,
+            DemoCommand.class
         })
 public final class AriaS3Batch {
     /** In one place, so that subcommands do not inherit it: about the whole, not about a verb. */

@@ -17,36 +17,37 @@ import java.util.List;
 public final class AriaS3Batchd {
     private static final Logger log = LoggerFactory.getLogger(AriaS3Batchd.class);
 
-    private static final String HELP =
-            """
-            Usage: aria_s3_batchd [--defaults-file=FILE] [--defaults-extra-file=FILE] [--NAME=VALUE]...
+    private static String help() {
+        return """
+        Usage: aria_s3_batchd [--defaults-file=FILE] [--defaults-extra-file=FILE] [--NAME=VALUE]...
 
-            Commits batches of changed pages to MariaDB S3 tables. Runs in the foreground until
-            SIGTERM; then objects in flight are finished, and committed batches go on at the next
-            start. Clients talk to it with aria_s3_batch.
+        Commits batches of changed pages to MariaDB S3 tables. Runs in the foreground until
+        SIGTERM; then objects in flight are finished, and committed batches go on at the next
+        start. Clients talk to it with aria_s3_batch.
 
-            Options come from group [aria_s3_batchd] of MariaDB's option files, s3-* options also
-            from the server's groups, all of them from the command line:
-              --socket=PATH            where clients connect (%s)
-              --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
-              --cache-size=SIZE        most disk that staged pages may take (16G)
-              --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
-              --apply-concurrency=N    blocks in flight while a batch is applied (4)
-              --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
-              --s3-access-key --s3-secret-key --s3-protocol-version
-                                       as in the server
+        Options come from group [aria_s3_batchd] of MariaDB's option files, s3-* options also
+        from the server's groups, all of them from the command line:
+          --socket=PATH            where clients connect (%s)
+          --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
+          --cache-size=SIZE        most disk that staged pages may take (16G)
+          --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
+          --apply-concurrency=N    blocks in flight while a batch is applied (4)
+          --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
+          --s3-access-key --s3-secret-key --s3-protocol-version
+                                   as in the server
 
-            Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
-            directory in use; 5 the object store cannot be reached, or does not let us in.
-            """;
+        Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
+        directory in use; 5 the object store cannot be reached, or does not let us in.
+        """
+                .formatted(DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
+    }
 
     private AriaS3Batchd() {}
 
     public static void main(String[] arguments) {
         List<String> options = List.of(arguments);
         if (options.contains("--help") || options.contains("-h")) {
-            System.out.printf(
-                    HELP, DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
+            System.out.print(help());
             return;
         }
         if (options.contains("--version") || options.contains("-V")) {

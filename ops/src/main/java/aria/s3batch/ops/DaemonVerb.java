@@ -6,16 +6,27 @@ import aria.s3batch.format.BatchId;
 import picocli.CommandLine.Mixin;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 
 /** A verb that asks the daemon. */
 abstract class DaemonVerb extends Verb {
     @Mixin final SettingsOptions settings = new SettingsOptions();
 
+    /** What can be said of the arguments without the daemon, and before it is asked anything. */
+    void checkArguments() throws ProblemException {}
+
     abstract void run(DaemonClient daemon) throws ProblemException, IOException;
 
     @Override
     final int run() throws ProblemException, IOException {
-        try (var daemon = DaemonClient.of(settings.socketPath())) {
+        checkArguments();
+        Path socket = settings.socketPath();
+        if (!Files.exists(socket)) { // known before an HTTP client is loaded
+            throw SocketDiagnosis.of(socket, new NoSuchFileException(socket.toString()));
+        }
+        try (var daemon = DaemonClient.of(socket)) {
             run(daemon);
             return 0;
         }

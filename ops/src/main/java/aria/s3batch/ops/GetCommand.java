@@ -40,7 +40,7 @@ final class GetCommand extends DaemonVerb {
             List<String> pages) {}
 
     @Override
-    void run(DaemonClient daemon) throws ProblemException {
+    void checkArguments() throws ProblemException {
         at.check();
         if (count < 1) {
             throw ProblemException.usage("--count %d: 1 or more".formatted(count));
@@ -50,6 +50,10 @@ final class GetCommand extends DaemonVerb {
                     "pages are bytes and stdout is a terminal: redirect it to a file, or use"
                             + " --json");
         }
+    }
+
+    @Override
+    void run(DaemonClient daemon) throws ProblemException {
         String batch = batchId(at.batch);
         int pageBytes = daemon.table(batch, at.table).pageBytes();
         if (output.json && count > JSON_PAGE_BYTES_MAX / pageBytes) {

@@ -39,8 +39,12 @@ final class PutCommand extends DaemonVerb {
     private record Staged(String batch, String table, String file, long page, long pages) {}
 
     @Override
-    void run(DaemonClient daemon) throws ProblemException, IOException {
+    void checkArguments() throws ProblemException {
         at.check();
+    }
+
+    @Override
+    void run(DaemonClient daemon) throws ProblemException, IOException {
         String batch = batchId(at.batch);
         try (InputStream images = open()) {
             TableDocument table = daemon.table(batch, at.table);

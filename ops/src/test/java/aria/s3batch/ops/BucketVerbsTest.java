@@ -103,7 +103,7 @@ class BucketVerbsTest {
         assertThat(run("inspect", "header", "fx_shared.blobs").out()).contains("s3_block_size");
         CommandLineRun block = run("inspect", "block", "fx_shared.blobs", "data/000002");
         assertThat(block.exitCode()).isZero();
-        assertThat(block.out()).contains("fx_shared/blobs/data/000002", "pages 8-15");
+        assertThat(block.out()).contains("fx_shared/blobs/data/000002", "pages 12-15");
         assertThat(run("inspect", "block", "fx_shared.blobs").exitCode()).isEqualTo(2);
         assertThat(run("inspect", "block", "fx_shared.blobs", "data/999999").exitCode())
                 .isEqualTo(1);

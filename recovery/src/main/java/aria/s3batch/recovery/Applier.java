@@ -285,7 +285,7 @@ public final class Applier {
             var inFlight = new InFlight(executor, concurrency);
             boolean stopped = false;
             for (BlockRecord block : blocks) {
-                boolean deletes = table.newLength(block.block()) == 0;
+                boolean deletes = table.deletes(block);
                 if (deletes != deletions || isDone(block)) {
                     continue;
                 }

@@ -5,6 +5,7 @@ import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.recovery.JournalValue.Kind;
 
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.Options;
 import org.rocksdb.ReadOptions;
@@ -16,6 +17,7 @@ import org.rocksdb.Status;
 import org.rocksdb.WALRecoveryMode;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
+import org.slf4j.LoggerFactory;
 
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -27,6 +29,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * The {@link CommitJournal} in RocksDB. Keys sort so that one scan reads a batch; big-endian. Since
@@ -55,19 +58,20 @@ public final class RocksJournal implements CommitJournal {
 
     private final Path dir;
     private final Options options;
+    private final Warnings warnings;
     private final WriteOptions synced = new WriteOptions().setSync(true);
     private final WriteOptions unsynced = new WriteOptions();
     private final RocksDB db;
 
     /** Calls in flight hold it shared, close alone: a native handle must not be used after close. */
-    private final java.util.concurrent.locks.ReentrantReadWriteLock open =
-            new java.util.concurrent.locks.ReentrantReadWriteLock();
+    private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
 
     private boolean closed;
 
-    private RocksJournal(Path dir, Options options, RocksDB db) {
+    private RocksJournal(Path dir, Options options, Warnings warnings, RocksDB db) {
         this.dir = dir;
         this.options = options;
+        this.warnings = warnings;
         this.db = db;
     }
 
@@ -79,6 +83,33 @@ public final class RocksJournal implements CommitJournal {
      */
     public static RocksJournal open(Path dir) throws IOException {
         Files.createDirectories(dir);
+        RocksJournal journal = open(dir, RocksDB::open);
+        try {
+            journal.checkFormat();
+            return journal;
+        } catch (IOException | RuntimeException e) {
+            journal.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens the journal for looking at, beside a daemon that has it open: what that had written by now.
+     * Nothing is written.
+     *
+     * @throws CorruptJournalException what is there cannot be trusted
+     * @throws IOException there is no journal, or it cannot be read
+     */
+    public static RocksJournal openReadOnly(Path dir) throws IOException {
+        return open(dir, RocksDB::openReadOnly);
+    }
+
+    private interface Opening {
+        RocksDB open(Options options, String dir) throws RocksDBException;
+    }
+
+    private static RocksJournal open(Path dir, Opening opening) throws IOException {
+        var warnings = new Warnings();
         var options =
                 new Options()
                         .setCreateIfMissing(true)
@@ -86,22 +117,29 @@ public final class RocksJournal implements CommitJournal {
                         .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
                         .setWriteBufferSize(WRITE_BUFFER_BYTES)
                         .setMaxOpenFiles(64)
-                        .setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
-                        .setKeepLogFileNum(2)
                         .setStatsDumpPeriodSec(0);
-        RocksJournal journal;
+        options.setLogger(warnings);
         try {
-            journal = new RocksJournal(dir, options, RocksDB.open(options, dir.toString()));
+            RocksDB db = opening.open(options, dir.toString());
+            return new RocksJournal(dir, options, warnings, db);
         } catch (RocksDBException e) {
             options.close();
+            warnings.close();
             throw failure(dir, "open", e);
         }
-        try {
-            journal.checkFormat();
-            return journal;
-        } catch (IOException | RuntimeException e) {
-            journal.close();
-            throw e;
+    }
+
+    /** RocksDB's own log, from warnings on, goes where ours goes: no LOG files beside the journal. */
+    private static final class Warnings extends org.rocksdb.Logger {
+        private static final org.slf4j.Logger log = LoggerFactory.getLogger(RocksJournal.class);
+
+        Warnings() {
+            super(InfoLogLevel.WARN_LEVEL);
+        }
+
+        @Override
+        protected void log(InfoLogLevel level, String message) {
+            log.atWarn().addKeyValue("level", level).addKeyValue("message", message).log("RocksDB");
         }
     }
 
@@ -240,6 +278,7 @@ public final class RocksJournal implements CommitJournal {
                 synced.close();
                 unsynced.close();
                 options.close();
+                warnings.close();
             }
         } finally {
             open.writeLock().unlock();
@@ -319,11 +358,10 @@ public final class RocksJournal implements CommitJournal {
     }
 
     private interface RocksRead {
-        byte @org.jspecify.annotations.Nullable [] get() throws RocksDBException;
+        byte @Nullable [] get() throws RocksDBException;
     }
 
-    private byte @org.jspecify.annotations.Nullable [] read(String what, RocksRead read)
-            throws IOException {
+    private byte @Nullable [] read(String what, RocksRead read) throws IOException {
         open.readLock().lock();
         try {
             openDb();

@@ -36,8 +36,13 @@ public record TableRecord(BaseTable base, AriaHeader header, FileLengths index, 
         return geometry().blockLength(block, lengths(block.file()).bytes());
     }
 
-    boolean headerChanged() {
+    public boolean headerChanged() {
         return !header.equals(base.header());
+    }
+
+    /** Whether the batch deletes the block: the file ends before it now. */
+    public boolean deletes(BlockRecord record) {
+        return newLength(record.block()) == 0;
     }
 
     /** Whether the block's new content needs bytes of the old. */

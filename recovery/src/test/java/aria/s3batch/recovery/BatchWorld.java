@@ -177,7 +177,7 @@ final class BatchWorld implements AutoCloseable {
         for (Map.Entry<String, byte[]> object : objects.entrySet()) {
             String key = object.getKey();
             byte[] bytes = object.getValue();
-            String[] parts = key.split("/");
+            String[] parts = key.split("/", -1);
             String prefix = parts[0] + "/" + parts[1];
             TableGeometry geometry = geometries.get(prefix);
             AriaHeader header = headers.get(prefix);

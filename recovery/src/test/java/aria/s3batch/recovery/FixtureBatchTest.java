@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 
 /** Real MariaDB tables, each changed by a batch to what MariaDB itself made of them. */
@@ -79,8 +80,8 @@ final class FixtureBatchTest {
     }
 
     /** Keys whose ETag and time are what they were. */
-    private static TreeSet<String> untouched(
-            MemoryObjectStore store, Map<String, ObjectVersion> before) throws Exception {
+    private static Set<String> untouched(MemoryObjectStore store, Map<String, ObjectVersion> before)
+            throws Exception {
         var untouched = new TreeSet<String>();
         versions(store)
                 .forEach(
@@ -92,7 +93,7 @@ final class FixtureBatchTest {
         return untouched;
     }
 
-    private static TreeSet<String> unchangedByMariaDb(Fixture fixture) throws Exception {
+    private static Set<String> unchangedByMariaDb(Fixture fixture) throws Exception {
         var before = BatchWorld.decoded(fixture.before());
         var unchanged = new TreeSet<String>();
         BatchWorld.decoded(fixture.after())

@@ -211,6 +211,7 @@ final class HeldWrites extends ForwardingBlobStore {
         }
     }
 
+    @SuppressWarnings("WaitNotInLoop") // its callers loop over what they wait for
     private void awaitChange() {
         try {
             lock.wait();

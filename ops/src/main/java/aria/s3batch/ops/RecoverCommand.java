@@ -1,0 +1,180 @@
+package aria.s3batch.ops;
+
+import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.OfflineRecovery;
+import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.Problems;
+import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.ApplyOutcome;
+import aria.s3batch.recovery.ApplyProgress;
+import aria.s3batch.recovery.BatchRecord;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+@Command(
+        name = "recover",
+        description = {
+            "Do without a daemon what it does at its start: apply every batch that was committed,"
+                    + " discard every other, then exit. Refused while a daemon has the cache"
+                    + " directory.",
+            "",
+            "May be interrupted and run again at any time. Exit code 4: a batch is quarantined,"
+                    + " start the daemon and resolve it. Exit code 5: the object store is away,"
+                    + " nothing is lost."
+        })
+final class RecoverCommand extends Verb {
+    private static final long REFRESH_MS = 200;
+
+    @Mixin final SettingsOptions settings = new SettingsOptions();
+
+    /**
+     * The result with --json.
+     *
+     * @param discarded open batches that were deleted
+     */
+    private record Recovered(List<RecoveredBatch> batches, int discarded) {}
+
+    /**
+     * @param state APPLIED, QUARANTINED, or COMMITTED if the object store is away
+     */
+    private record RecoveredBatch(
+            String batch, String state, List<String> tables, @Nullable String reason) {}
+
+    @Override
+    int run() throws ProblemException, IOException {
+        DaemonSettings read = settings.settings(List.of());
+        OfflineRecovery.Result result;
+        try (var bars = new Bars(output)) {
+            result = OfflineRecovery.run(read, bars);
+        } catch (IOException e) {
+            throw new ProblemException(Problems.of(e), e);
+        }
+        List<RecoveredBatch> batches = new ArrayList<>();
+        int exitCode = 0;
+        for (OfflineRecovery.Applied applied : result.applied()) {
+            RecoveredBatch batch =
+                    switch (applied.outcome()) {
+                        case ApplyOutcome.Applied done -> batch(applied.batch(), "APPLIED", null);
+                        case ApplyOutcome.Quarantined q ->
+                                batch(applied.batch(), "QUARANTINED", q.reason());
+                        case ApplyOutcome.Waiting w ->
+                                batch(applied.batch(), "COMMITTED", w.reason());
+                        case ApplyOutcome.Stopped s -> batch(applied.batch(), "COMMITTED", null);
+                    };
+            batches.add(batch);
+        }
+        result.quarantined().forEach(q -> batches.add(batch(q, "QUARANTINED", q.reason())));
+        result.orphans()
+                .forEach(
+                        o ->
+                                batches.add(
+                                        new RecoveredBatch(
+                                                o.batch().toString(),
+                                                "QUARANTINED",
+                                                o.tables().stream()
+                                                        .map(TableName::display)
+                                                        .toList(),
+                                                o.reason())));
+        for (RecoveredBatch batch : batches) {
+            exitCode =
+                    switch (batch.state()) {
+                        case "COMMITTED" -> Problem.Kind.UNREACHABLE.exitCode();
+                        case "QUARANTINED" ->
+                                exitCode == 0 ? Problem.Kind.QUARANTINED.exitCode() : exitCode;
+                        default -> exitCode;
+                    };
+        }
+        output.result(
+                new Recovered(batches, result.discarded()),
+                () -> print(batches, result.discarded()));
+        return exitCode;
+    }
+
+    private static RecoveredBatch batch(BatchRecord batch, String state, @Nullable String reason) {
+        return new RecoveredBatch(
+                batch.id().toString(),
+                state,
+                batch.tables().stream().map(t -> t.base().table().display()).toList(),
+                reason);
+    }
+
+    private void print(List<RecoveredBatch> batches, int discarded) {
+        for (RecoveredBatch batch : batches) {
+            output.out()
+                    .println(
+                            "%s %s %s"
+                                    .formatted(
+                                            batch.batch(),
+                                            batch.state(),
+                                            String.join(", ", batch.tables())));
+            if (batch.reason() != null) {
+                output.out().println("  " + batch.reason());
+            }
+        }
+        if (discarded > 0) {
+            output.out()
+                    .println(
+                            "%d open batch%s discarded: never committed, their tables were not touched"
+                                    .formatted(discarded, discarded == 1 ? "" : "es"));
+        }
+        if (batches.isEmpty() && discarded == 0) {
+            output.out().println("nothing to recover");
+        }
+    }
+
+    /** One progress bar after another, refreshed from a thread of its own. */
+    private static final class Bars implements OfflineRecovery.Listener, AutoCloseable {
+        private final Output output;
+        private final ScheduledExecutorService refresher =
+                Executors.newSingleThreadScheduledExecutor();
+        private @Nullable Progress bar;
+        private @Nullable ApplyProgress progress;
+
+        Bars(Output output) {
+            this.output = output;
+            var _ =
+                    refresher.scheduleWithFixedDelay(
+                            this::refresh, REFRESH_MS, REFRESH_MS, TimeUnit.MILLISECONDS);
+        }
+
+        @Override
+        public synchronized void applying(BatchRecord batch, ApplyProgress of) {
+            finishBar();
+            output.say("batch %s was committed and is being applied".formatted(batch.id()));
+            bar = Progress.of(output.streams(), "apply", "blocks", 0);
+            progress = of;
+        }
+
+        private synchronized void refresh() {
+            if (bar != null && progress != null) {
+                bar.at(progress.done(), progress.total());
+            }
+        }
+
+        private void finishBar() {
+            refresh();
+            if (bar != null) {
+                bar.close();
+            }
+            bar = null;
+        }
+
+        @Override
+        public void close() {
+            refresher.shutdownNow();
+            synchronized (this) {
+                finishBar();
+            }
+        }
+    }
+}
