@@ -10,7 +10,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
 /** One run of the command line in this JVM, and what became of it. */
-final class CommandLineRun {
+public final class CommandLineRun {
     private final int exitCode;
     private final byte[] out;
     private final String err;
@@ -21,7 +21,7 @@ final class CommandLineRun {
         this.err = err;
     }
 
-    static CommandLineRun of(String... args) {
+    public static CommandLineRun of(String... args) {
         return withInput(new byte[0], false, args);
     }
 
@@ -45,11 +45,11 @@ final class CommandLineRun {
                 exitCode, out.toByteArray(), err.toString(StandardCharsets.UTF_8));
     }
 
-    int exitCode() {
+    public int exitCode() {
         return exitCode;
     }
 
-    String err() {
+    public String err() {
         return err;
     }
 
@@ -57,7 +57,7 @@ final class CommandLineRun {
         return out;
     }
 
-    String out() {
+    public String out() {
         return new String(out, StandardCharsets.UTF_8);
     }
 

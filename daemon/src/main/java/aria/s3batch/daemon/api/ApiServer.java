@@ -16,6 +16,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.URIUtil;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -150,6 +151,9 @@ public final class ApiServer implements AutoCloseable {
             String path = Request.getPathInContext(request);
             String method = request.getMethod();
             String[] parts = path.split("/", -1);
+            for (int i = 0; i < parts.length; i++) {
+                parts[i] = URIUtil.decodePath(parts[i]); // '#' of a partition comes as %23
+            }
             // "", v1, batches, BATCH, tables, DATABASE, TABLE, FILE: names are not part of the
             // route
             String[] shape = parts.clone();

@@ -1,0 +1,91 @@
+package aria.s3batch.ops.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import aria.s3batch.format.Fixture;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableName;
+import aria.s3batch.ops.CommandLineRun;
+import aria.s3batch.ops.demo.Bucket;
+import aria.s3batch.ops.demo.DaemonProcess;
+import aria.s3batch.ops.demo.EmbeddedS3Process;
+import aria.s3batch.ops.demo.MariaDbServer;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** A real MariaDB, a real daemon and an S3 server that both use; the command line as a DBA would use it. */
+final class ServerScene implements AutoCloseable {
+    final Path dataDirectory;
+    final Bucket bucket;
+    final MariaDbServer server;
+
+    private final EmbeddedS3Process s3;
+    private final DaemonProcess daemon;
+    private final Path optionFile;
+
+    ServerScene(Path directory) throws IOException {
+        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        bucket = new Bucket(s3);
+        var installation = MariaDbServer.Installation.find().orElseThrow();
+        server = MariaDbServer.start(installation, directory.resolve("m"), s3);
+        dataDirectory = directory.resolve("m").resolve("data");
+        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
+        optionFile = home.optionFile();
+        daemon = DaemonProcess.start(home);
+    }
+
+    /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
+    String batch(String verb, String... arguments) {
+        CommandLineRun run = tryBatch(verb, arguments);
+        assertThat(run.exitCode()).as("%s: %s", verb, run.err()).isZero();
+        return run.out().strip();
+    }
+
+    /** Runs {@code aria_s3_batch}, however it ends. */
+    CommandLineRun tryBatch(String verb, String... arguments) {
+        String[] line = new String[arguments.length + 2];
+        line[0] = verb;
+        line[1] = "--defaults-file=" + optionFile;
+        System.arraycopy(arguments, 0, line, 2, arguments.length);
+        return CommandLineRun.of(line);
+    }
+
+    /** Begins, stages from local files, commits and waits until all is applied. */
+    void runBatch(TableName table, List<TableName> units, Path copies) {
+        String batch = batch("begin", table.path());
+        for (TableName unit : units) {
+            batch("stage", batch, unit.path(), "--from", copies.toString());
+        }
+        batch("commit", batch);
+        batch("check", table.path());
+    }
+
+    static void writeLocal(Path directory, TableName unit, byte[] index, byte[] data)
+            throws IOException {
+        Files.createDirectories(directory);
+        Files.write(directory.resolve(unit.table() + ".MAI"), index);
+        Files.write(directory.resolve(unit.table() + ".MAD"), data);
+    }
+
+    /** The table's files as an Aria server would have them, from its objects. */
+    static void writeLocal(Path directory, TableName unit, Map<String, byte[]> objects)
+            throws IOException {
+        writeLocal(
+                directory,
+                unit,
+                Fixture.assemble(unit, TableFile.INDEX, objects),
+                Fixture.assemble(unit, TableFile.DATA, objects));
+    }
+
+    @Override
+    public void close() throws IOException {
+        daemon.close();
+        server.close();
+        bucket.close();
+        s3.close();
+    }
+}
