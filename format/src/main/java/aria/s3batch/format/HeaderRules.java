@@ -76,9 +76,24 @@ public final class HeaderRules {
                         .map(d -> "%s is %s, in S3 %s".formatted(d.name(), d.after(), d.before()))
                         .collect(Collectors.joining("; "));
         int more = differences.size() - DIFFERENCES_SHOWN;
+        // Seen on 10.11.19: TRUNCATE writes a new table into the same files. Nothing in it tells
+        // that
+        // table from any other of the same definition, so it is refused like one.
+        boolean sameDefinition =
+                differences.stream()
+                        .allMatch(
+                                d ->
+                                        d.field() == HeaderField.CREATE_TIME
+                                                || d.field() == HeaderField.UUID);
         refusals.add(
-                "This is another table, or its definition was changed (%s%s); a batch can only insert, update and delete: stage a copy of the table as it is in S3, or ALTER the S3 table itself."
-                        .formatted(shown, more > 0 ? "; and " + more + " more" : ""));
+                "This is another table, or its definition was changed (%s%s); a batch can only insert, update and delete: stage a copy of the table as it is in S3, or ALTER the S3 table itself.%s"
+                        .formatted(
+                                shown,
+                                more > 0 ? "; and " + more + " more" : "",
+                                sameDefinition
+                                        ? " TRUNCATE makes another table, too: use DELETE without"
+                                              + " WHERE."
+                                        : ""));
     }
 
     private static boolean meansAnotherDefinition(HeaderDifference difference) {
