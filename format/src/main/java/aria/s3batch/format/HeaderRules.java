@@ -92,7 +92,7 @@ public final class HeaderRules {
                                 more > 0 ? "; and " + more + " more" : "",
                                 sameDefinition
                                         ? " TRUNCATE makes another table, too: use DELETE without"
-                                              + " WHERE."
+                                                + " WHERE."
                                         : ""));
     }
 
