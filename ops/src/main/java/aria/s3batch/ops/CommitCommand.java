@@ -58,8 +58,8 @@ final class CommitCommand extends DaemonVerb {
                 new BatchStateDocument(id, ended.state()),
                 () ->
                         output.say(
-                                ("batch %s is applied: %d pages, %d blocks. Servers that have a table"
-                                                + " open show it after: FLUSH TABLES %s")
+                                ("batch %s is applied: %d pages, %d blocks. Servers that have a"
+                                     + " table open show it after: FLUSH TABLES %s")
                                         .formatted(
                                                 id,
                                                 ended.pages(),
