@@ -1,6 +1,7 @@
 package aria.s3batch.ops;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.Problem;
 
 import picocli.CommandLine.Command;
