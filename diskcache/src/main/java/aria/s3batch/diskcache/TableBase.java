@@ -9,7 +9,8 @@ import aria.s3batch.format.TableName;
  *
  * @param indexBytes length of the .MAI as a local file, header included
  * @param dataBytes length of the .MAD
- * @param fileBytesMax the longest file that Aria can address in this table: staging beyond it is refused
+ * @param indexBytesMax the longest .MAI that the table's page pointers reach: staging beyond it is refused
+ * @param dataBytesMax the same of the .MAD
  */
 public record TableBase(
         BatchId batch,
@@ -17,27 +18,37 @@ public record TableBase(
         int pageBytes,
         long indexBytes,
         long dataBytes,
-        long fileBytesMax) {
+        long indexBytesMax,
+        long dataBytesMax) {
     /** Bits of a page number in the keys of {@link PageIndex}. */
     static final int PAGE_BITS = 40;
 
-    /** No table file has more pages than this, whatever {@code fileBytesMax} says. */
+    /** No table file has more pages than this, whatever its pointers reach. */
     public static final long PAGES_MAX = 1L << PAGE_BITS;
 
     public TableBase {
         if (Integer.bitCount(pageBytes) != 1 || pageBytes < 1024 || pageBytes > 32768) {
             throw new IllegalArgumentException("page size " + pageBytes);
         }
-        if (fileBytesMax < pageBytes) {
-            throw new IllegalArgumentException("longest file of " + fileBytesMax + " bytes");
+        indexBytesMax = longest(TableFile.INDEX, indexBytes, indexBytesMax, pageBytes);
+        dataBytesMax = longest(TableFile.DATA, dataBytes, dataBytesMax, pageBytes);
+    }
+
+    private static long longest(TableFile file, long bytes, long bytesMax, int pageBytes) {
+        if (bytesMax < pageBytes) {
+            throw new IllegalArgumentException(
+                    "longest %s file of %d bytes".formatted(file.key(), bytesMax));
         }
-        fileBytesMax = Math.min(fileBytesMax, PAGES_MAX * pageBytes);
-        if (indexBytes < 0 || indexBytes > fileBytesMax) {
-            throw new IllegalArgumentException("index file of " + indexBytes + " bytes");
+        if (bytes < 0 || bytes > bytesMax) {
+            throw new IllegalArgumentException(
+                    "%s file of %d bytes, at most %d".formatted(file.key(), bytes, bytesMax));
         }
-        if (dataBytes < 0 || dataBytes > fileBytesMax) {
-            throw new IllegalArgumentException("data file of " + dataBytes + " bytes");
-        }
+        return Math.min(bytesMax, PAGES_MAX * pageBytes);
+    }
+
+    /** The longest that a file may become. */
+    public long bytesMax(TableFile file) {
+        return file == TableFile.INDEX ? indexBytesMax : dataBytesMax;
     }
 
     public long bytes(TableFile file) {

@@ -157,7 +157,7 @@ public final class TableCache implements Closeable {
      *     page is what it was before, pages before it are staged, and the batch can go on
      */
     public void stageBytes(TableFile file, long offset, ByteBuffer bytes) throws IOException {
-        if (offset < 0 || offset > base.fileBytesMax()) {
+        if (offset < 0 || offset > base.bytesMax(file)) {
             throw new IllegalArgumentException("offset " + offset + " of " + name(file));
         }
         checkEnd(file, offset + bytes.remaining());
@@ -526,10 +526,10 @@ public final class TableCache implements Closeable {
     }
 
     private void checkEnd(TableFile file, long end) {
-        if (end > base.fileBytesMax()) {
+        if (end > base.bytesMax(file)) {
             throw new IllegalArgumentException(
                     "%s would be %d bytes long; this table's pointers reach to %d"
-                            .formatted(name(file), end, base.fileBytesMax()));
+                            .formatted(name(file), end, base.bytesMax(file)));
         }
     }
 
@@ -538,7 +538,7 @@ public final class TableCache implements Closeable {
     }
 
     private String name(TableFile file) {
-        return name() + "." + file.extension();
+        return base.table().path() + "." + file.extension();
     }
 
     private String name() {

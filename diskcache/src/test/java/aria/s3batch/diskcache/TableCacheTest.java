@@ -374,7 +374,8 @@ class TableCacheTest {
         CacheSpace space = new CacheSpace(1 << 20);
         TableCache cache =
                 new TableCache(
-                        new TableBase(BATCH, new TableName("a", "b"), PAGE, 0, PAGE, FILE_MAX),
+                        new TableBase(
+                                BATCH, new TableName("a", "b"), PAGE, 0, PAGE, FILE_MAX, FILE_MAX),
                         (file, page, dst) -> {
                             throw new IOException("S3 is away");
                         },
@@ -396,7 +397,8 @@ class TableCacheTest {
         CACHE.create(disk);
         TableCache cache =
                 new TableCache(
-                        new TableBase(BATCH, new TableName("a", "b"), PAGE, 0, PAGE, FILE_MAX),
+                        new TableBase(
+                                BATCH, new TableName("a", "b"), PAGE, 0, PAGE, FILE_MAX, FILE_MAX),
                         (file, page, dst) -> {
                             inBase.countDown();
                             try {
@@ -443,6 +445,7 @@ class TableCacheTest {
                                 pageBytes,
                                 0,
                                 (long) pages * pageBytes,
+                                1 << 30,
                                 1 << 30),
                         (file, page, dst) -> dst.put(new byte[pageBytes]),
                         disk,
@@ -504,7 +507,14 @@ class TableCacheTest {
         int pages = 131_072;
         TableCache cache =
                 new TableCache(
-                        new TableBase(BATCH, new TableName("a", "b"), pageBytes, 0, 0, 1L << 40),
+                        new TableBase(
+                                BATCH,
+                                new TableName("a", "b"),
+                                pageBytes,
+                                0,
+                                0,
+                                1L << 40,
+                                1L << 40),
                         (file, page, dst) -> dst.put(new byte[pageBytes]),
                         disk,
                         new CacheSpace(2L << 30),

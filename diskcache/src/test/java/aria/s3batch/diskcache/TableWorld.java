@@ -52,6 +52,7 @@ final class TableWorld {
                                 PAGE,
                                 indexBytes,
                                 dataBytes,
+                                FILE_MAX,
                                 FILE_MAX),
                         this::readBase,
                         disk,

@@ -60,7 +60,7 @@ final class CommitCommand extends DaemonVerb {
                 () ->
                         output.say(
                                 ("batch %s is applied: %d pages, %d blocks. Servers that have a"
-                                     + " table open show it after: FLUSH TABLES %s")
+                                                + " table open show it after: FLUSH TABLES %s")
                                         .formatted(
                                                 id,
                                                 ended.pages(),

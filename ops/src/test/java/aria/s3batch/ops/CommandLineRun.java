@@ -62,7 +62,7 @@ public final class CommandLineRun {
     }
 
     /** Stdout as one JSON document, in one line and nothing else. */
-    JsonNode json() throws IOException {
+    public JsonNode json() throws IOException {
         if (!out().endsWith("}\n") || out().indexOf('\n') != out().length() - 1) {
             throw new AssertionError("not one line of JSON: " + out());
         }

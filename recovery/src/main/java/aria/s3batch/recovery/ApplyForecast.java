@@ -5,6 +5,7 @@ import aria.s3batch.format.TableFile;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -28,6 +29,7 @@ public record ApplyForecast(
 
     /**
      * @param pages of this table, sealed for as long as the call takes
+     * @throws CommitRefusedException a file would be mostly holes
      */
     public static ApplyForecast of(OpenTable table, StagedPages pages) throws IOException {
         ByteBuffer header = ByteBuffer.allocate(table.base().header().keystart());
@@ -40,6 +42,14 @@ public record ApplyForecast(
                         table.base().header(),
                         lengths(table, TableFile.INDEX),
                         lengths(table, TableFile.DATA));
+        List<String> refusals = new ArrayList<>();
+        for (TableFile file : TableFile.values()) {
+            ApplyPlan.tooManyHoles(record.geometry(), file, lengths(table, file), pages)
+                    .ifPresent(refusals::add);
+        }
+        if (!refusals.isEmpty()) {
+            throw new CommitRefusedException(table.base().table(), refusals);
+        }
         List<BlockRecord> touched =
                 ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
         long created = 0;

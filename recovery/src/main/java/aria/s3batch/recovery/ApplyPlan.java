@@ -7,8 +7,11 @@ import aria.s3batch.format.TableGeometry;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -18,7 +21,42 @@ import java.util.TreeMap;
  * off and must read as zeros.
  */
 final class ApplyPlan {
+    /**
+     * Most blocks that a file may grow by with no page of theirs staged. Aria writes every page of a file,
+     * so such blocks come of a mistake, and one page far out would make more of them than memory holds.
+     */
+    static final long HOLES_MAX = 1 << 14;
+
     private ApplyPlan() {}
+
+    /** Says so if a file would have too many holes; {@link #blocks} must not be asked then. */
+    static Optional<String> tooManyHoles(
+            TableGeometry geometry, TableFile file, FileLengths lengths, StagedPages pages)
+            throws IOException {
+        long grown =
+                geometry.blockCount(file, lengths.bytes())
+                        - geometry.blockCount(file, lengths.keptBytes());
+        if (grown <= HOLES_MAX) {
+            return Optional.empty();
+        }
+        long firstNew = geometry.blockCount(file, lengths.keptBytes()) + 1;
+        Set<BlockName> written = new HashSet<>();
+        pages.forEach(
+                (staged, page, slot, crc32c, unverified) -> {
+                    if (staged == file && !geometry.isHeaderPage(file, page)) {
+                        BlockName block = geometry.blockOf(file, page);
+                        if (block.number() >= firstNew) {
+                            written.add(block);
+                        }
+                    }
+                });
+        long holes = grown - written.size();
+        return holes <= HOLES_MAX
+                ? Optional.empty()
+                : Optional.of(
+                        "the %s file would have %d bytes, with %d new blocks of which no page is staged: stage the missing pages, or the header that belongs to the pages"
+                                .formatted(file.key(), lengths.bytes(), holes));
+    }
 
     /**
      * @param pages staged pages of both files; those of the header are passed over

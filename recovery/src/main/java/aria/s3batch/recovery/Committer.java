@@ -130,6 +130,13 @@ public final class Committer {
         if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
         }
+        ApplyPlan.tooManyHoles(base.geometry(), TableFile.INDEX, index.get(), pages)
+                .ifPresent(refusals::add);
+        ApplyPlan.tooManyHoles(base.geometry(), TableFile.DATA, data.get(), pages)
+                .ifPresent(refusals::add);
+        if (!refusals.isEmpty()) {
+            throw new CommitRefusedException(base.table(), refusals);
+        }
         AriaHeader published =
                 after.equals(before) ? base.header() : after.withS3FieldsOf(base.header());
         return new TableRecord(base, published, index.get(), data.get());

@@ -17,7 +17,6 @@ public record OpenTable(BaseTable base, BaseReader reader, TableCache cache) {
     public static OpenTable of(
             BaseTable base, BaseReader reader, BatchFolder folder, int number, CacheSpace space) {
         AriaHeader header = base.header();
-        long pagesMax = Math.max(header.pagesEnd(TableFile.INDEX), header.pagesEnd(TableFile.DATA));
         var cache =
                 new TableCache(
                         new TableBase(
@@ -26,7 +25,8 @@ public record OpenTable(BaseTable base, BaseReader reader, TableCache cache) {
                                 header.pageBytes(),
                                 header.fileLength(TableFile.INDEX),
                                 header.fileLength(TableFile.DATA),
-                                pagesMax * header.pageBytes()),
+                                header.pagesEnd(TableFile.INDEX) * header.pageBytes(),
+                                header.pagesEnd(TableFile.DATA) * header.pageBytes()),
                         reader,
                         folder.disk(),
                         space,

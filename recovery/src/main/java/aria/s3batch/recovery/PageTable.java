@@ -51,16 +51,17 @@ public final class PageTable {
 
     /** Collects the pages of one block, in ascending order. */
     static final class Builder {
-        private int[] pageInBlock = new int[16];
-        private int[] slot = new int[16];
-        private int[] crc32c = new int[16];
+        private int[] pageInBlock = {};
+        private int[] slot = {};
+        private int[] crc32c = {};
         private int size;
 
         Builder add(int page, int pageSlot, int pageCrc32c) {
             if (size == slot.length) {
-                pageInBlock = Arrays.copyOf(pageInBlock, size * 2);
-                slot = Arrays.copyOf(slot, size * 2);
-                crc32c = Arrays.copyOf(crc32c, size * 2);
+                int room = Math.max(8, size * 2);
+                pageInBlock = Arrays.copyOf(pageInBlock, room);
+                slot = Arrays.copyOf(slot, room);
+                crc32c = Arrays.copyOf(crc32c, room);
             }
             pageInBlock[size] = page;
             slot[size] = pageSlot;

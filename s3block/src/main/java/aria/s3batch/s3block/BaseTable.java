@@ -72,11 +72,17 @@ public record BaseTable(
         for (TableFile file : TableFile.values()) {
             long length = header.fileLength(file);
             long least = file == TableFile.INDEX ? header.keystart() : header.pageBytes();
-            if (length < least || length % header.pageBytes() != 0) {
+            if (length < least
+                    || length % header.pageBytes() != 0
+                    || length / header.pageBytes() > header.pagesEnd(file)) {
                 return Optional.of(
-                        "%s file of %d bytes, with pages of %d and a header of %d"
+                        "%s file of %d bytes, with at most %d pages of %d and a header of %d"
                                 .formatted(
-                                        file.key(), length, header.pageBytes(), header.keystart()));
+                                        file.key(),
+                                        length,
+                                        header.pagesEnd(file),
+                                        header.pageBytes(),
+                                        header.keystart()));
             }
         }
         return Optional.empty();

@@ -9,6 +9,7 @@ import jdk.net.UnixDomainPrincipal;
 
 import org.agrona.concurrent.NanoClock;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
@@ -17,6 +18,7 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.URIUtil;
@@ -24,6 +26,7 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
@@ -87,6 +90,7 @@ public final class ApiServer implements AutoCloseable {
         server.addConnector(connector);
         var access = new PeerAccess(socket, PeerAccess::ofNameService);
         server.setHandler(new Routes(batches, pages, clock, access));
+        server.setErrorHandler(ApiServer::refused);
         var api = new ApiServer(server, socket);
         try {
             server.start();
@@ -110,6 +114,39 @@ public final class ApiServer implements AutoCloseable {
                                 + " folder that user %s can write")
                         .formatted(socket, first, System.getProperty("user.name")),
                 cause);
+    }
+
+    /** What Jetty refuses before it asks for a route: no HTTP, or a URI that could mean two things. */
+    private static boolean refused(Request request, Response response, Callback callback) {
+        int status = response.getStatus();
+        Problem.Kind kind =
+                status < 500 || status == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505
+                        ? Problem.Kind.USAGE
+                        : Problem.Kind.FAILED;
+        Object why = request.getAttribute(ErrorHandler.ERROR_MESSAGE);
+        var problem =
+                new Problem(
+                        "about:blank",
+                        kind.title(),
+                        status,
+                        "no request that this daemon understands: %s. Nothing was changed"
+                                .formatted(why == null ? HttpStatus.getMessage(status) : why),
+                        kind.key(),
+                        null,
+                        null);
+        write(problem, response, callback);
+        return true;
+    }
+
+    private static void write(Problem problem, Response response, Callback callback) {
+        try {
+            byte[] body = JSON.writeValueAsBytes(problem);
+            response.setStatus(problem.status());
+            response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/problem+json");
+            response.write(true, ByteBuffer.wrap(body), callback);
+        } catch (IOException e) {
+            callback.failed(e);
+        }
     }
 
     private static void removeStale(Path socket) throws IOException {
@@ -242,14 +279,8 @@ public final class ApiServer implements AutoCloseable {
                 callback.failed(failure);
                 return;
             }
-            try {
-                response.reset();
-                response.setStatus(problem.status());
-                response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/problem+json");
-                response.write(true, ByteBuffer.wrap(JSON.writeValueAsBytes(problem)), callback);
-            } catch (IOException e) {
-                callback.failed(e);
-            }
+            response.reset();
+            write(problem, response, callback);
         }
     }
 
@@ -278,18 +309,19 @@ public final class ApiServer implements AutoCloseable {
                             + bytesMax
                             + " at a time");
         }
+        int length = (int) request.getLength();
         try (var in = Content.Source.asInputStream(request)) {
-            byte[] body = in.readNBytes(bytesMax + 1);
+            byte[] body = length < 0 ? in.readNBytes(bytesMax + 1) : new byte[length];
+            if (length >= 0 && in.readNBytes(body, 0, length) < length) {
+                throw new EOFException();
+            }
             if (body.length > bytesMax) {
                 throw new IllegalArgumentException(
                         "a body of more than " + bytesMax + " bytes: send less at a time");
             }
-            if (request.getLength() >= 0 && body.length != request.getLength()) {
-                throw new IllegalArgumentException(
-                        "the body ended after %d of %d bytes: nothing was staged"
-                                .formatted(body.length, request.getLength()));
-            }
             return body;
+        } catch (EOFException e) {
+            throw new IllegalArgumentException("the body ended early: nothing was changed", e);
         }
     }
 

@@ -54,7 +54,7 @@ public final class BatchRoutes {
 
     ApiServer.Reply begin(Request request) throws Exception {
         List<String> names = read(request, BeginRequest.class).tables();
-        if (names == null || names.isEmpty()) {
+        if (names == null || names.isEmpty() || names.contains(null)) {
             throw new IllegalArgumentException("no tables: send {\"tables\": [\"db.table\"]}");
         }
         BatchConductor.Begun begun =
@@ -104,10 +104,14 @@ public final class BatchRoutes {
 
     private static <T> T read(Request request, Class<T> type) throws IOException {
         try {
-            return ApiServer.JSON.readValue(ApiServer.body(request, BODY_BYTES_MAX), type);
+            T document = ApiServer.JSON.readValue(ApiServer.body(request, BODY_BYTES_MAX), type);
+            if (document != null) {
+                return document;
+            }
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(
                     "the body is not the JSON that this route takes: " + e.getOriginalMessage(), e);
         }
+        throw new IllegalArgumentException("the body is null, not what this route takes");
     }
 }

@@ -77,8 +77,8 @@ public final class PageRoutes {
                 page == null
                         ? orElse(number(query, "length"), 1)
                         : orElse(number(query, "count"), 1);
-        long bytes = page == null ? count : Math.multiplyExact(count, pageBytes);
-        long from = page == null ? orElse(offset, 0) : Math.multiplyExact(page, pageBytes);
+        long bytes = page == null ? count : bytes(count, pageBytes);
+        long from = page == null ? orElse(offset, 0) : bytes(page, pageBytes);
         if (bytes < 1 || bytes > BYTES_MAX) {
             throw new IllegalArgumentException(
                     bytes + " bytes: read at least 1 and at most " + BYTES_MAX + " at a time");
@@ -108,6 +108,13 @@ public final class PageRoutes {
                 memory.release(kib);
             }
         }
+    }
+
+    private static long bytes(long pages, int pageBytes) {
+        if (pages > Long.MAX_VALUE / pageBytes) {
+            throw new IllegalArgumentException(pages + " pages of " + pageBytes + " bytes");
+        }
+        return pages * pageBytes;
     }
 
     private static byte[] slice(ByteBuffer read) {
