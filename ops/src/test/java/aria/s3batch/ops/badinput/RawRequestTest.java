@@ -259,10 +259,7 @@ final class RawRequestTest {
                 "GET /v1/status HTTP/1.1\r\n\r\n",
                 "GET /v1/status HTTP/9.9\r\nHost: x\r\n\r\n",
                 "GET /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                "PUT /v1/status HTTP/1.1\r\n"
-                        + "Host: x\r\n"
-                        + "Content-Length: 1\r\n"
-                        + "Content-Length: 2\r\n\r\n",
+                "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
                 "GET /v1/batches/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"
             })
     void requestsThatAreNoHttpGetAProblemDocument(String request) throws IOException {
