@@ -82,6 +82,7 @@ public final class AriaS3Batchd {
     }
 
     private static void close(Daemon daemon) {
+        log.atInfo().log("stopping: objects in flight are finished first");
         try {
             daemon.close();
             log.atInfo().log("stopped");

@@ -151,7 +151,7 @@ final class KilledDaemonTest {
             commitABatch(daemon);
             scene.s3().awaitHeld(CrashScene.LIMIT);
             CompletableFuture<Integer> stopped = CompletableFuture.supplyAsync(() -> stop(daemon));
-            awaitSocketClosed(daemon);
+            awaitStopping();
             scene.s3().release();
             assertThat(stopped.get()).isEqualTo(143); // 128 + SIGTERM
         }
@@ -236,10 +236,10 @@ final class KilledDaemonTest {
         }
     }
 
-    /** The first thing that a stopping daemon does. */
-    private static void awaitSocketClosed(DaemonProcess daemon) throws Exception {
+    /** The first thing that a stopping daemon says. */
+    private void awaitStopping() throws Exception {
         long deadline = System.nanoTime() + CrashScene.LIMIT.toNanos();
-        while (daemon.accepts()) {
+        while (!Files.readString(scene.home().log()).contains("stopping")) {
             assertThat(System.nanoTime()).isLessThan(deadline);
             TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
         }
