@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.diskcache.FaultyDisk;
 import aria.s3batch.diskcache.MemoryDisk;
+import aria.s3batch.format.BatchId;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.SyntheticTable;
@@ -32,12 +33,15 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.function.UnaryOperator;
+import java.util.zip.CRC32C;
+import java.util.zip.Deflater;
 
 /** What stands between a committed batch and the table: foreign writers, a bad disk, a damaged bucket. */
 final class QuarantineTest {
@@ -379,7 +383,7 @@ final class QuarantineTest {
         Path pages = process().folder().pageFile(0);
         var other =
                 new BatchRecord(
-                        aria.s3batch.format.BatchId.of(1, 2, 3),
+                        BatchId.of(1, 2, 3),
                         BatchRecord.State.COMMITTED,
                         1,
                         "",
@@ -514,34 +518,41 @@ final class QuarantineTest {
         List<OpenTable> tables = world.begin(zlib.tables());
         zlib.staging().stage(tables);
         BatchRecord batch = world.commit(tables);
-        byte[] raw = rawFrame(Kind.FULLY_STAGED.key, zlib.after());
-        String crc = crcOf(raw);
+        byte[] stored = storedOnly(Kind.FULLY_STAGED.key, zlib.after());
+        String crc = crcOf(stored);
         again.put(
                 Kind.FULLY_STAGED.key,
-                raw,
+                stored,
                 Condition.always(),
                 Map.of("aria-s3-batch", batch.id().toString(), "aria-s3-crc32c", crc));
         assertThat(world.apply(batch)).isEqualTo(new ApplyOutcome.Applied());
         assertThat(BatchWorld.decoded(BatchWorld.objects(again, "")))
                 .isEqualTo(BatchWorld.decoded(zlib.after()));
-        assertThat(again.get(Kind.FULLY_STAGED.key).orElseThrow().body()).isEqualTo(raw);
+        assertThat(again.get(Kind.FULLY_STAGED.key).orElseThrow().body()).isEqualTo(stored);
     }
 
-    /** A compressed table's block as it is when zlib does not make it smaller. */
-    private static byte[] rawFrame(String key, SortedMap<String, byte[]> objects)
+    /** An object of a compressed table as a zlib would write it that does not pack at all. */
+    private static byte[] storedOnly(String key, SortedMap<String, byte[]> objects)
             throws IOException {
         ByteBuffer decoded = BatchWorld.decoded(objects).get(key);
         assert decoded != null : key;
-        return ByteBuffer.allocate(4 + decoded.remaining())
-                .putInt(0)
-                .put(decoded.duplicate())
-                .array();
+        byte[] object = new byte[decoded.remaining() + 100];
+        object[0] = 1; // a zlib stream of so many bytes, little-endian
+        for (int i = 0; i < 3; i++) {
+            object[1 + i] = (byte) (decoded.remaining() >>> 8 * i);
+        }
+        var deflater = new Deflater(Deflater.NO_COMPRESSION);
+        deflater.setInput(decoded.duplicate());
+        deflater.finish();
+        int length = 4 + deflater.deflate(object, 4, object.length - 4);
+        deflater.end();
+        return Arrays.copyOf(object, length);
     }
 
     private static String crcOf(byte[] body) {
-        var crc = new java.util.zip.CRC32C();
+        var crc = new CRC32C();
         crc.update(body);
-        return java.util.HexFormat.of().toHexDigits((int) crc.getValue());
+        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 
     /**
