@@ -13,12 +13,14 @@ import aria.s3batch.format.PageVerifier;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 import aria.s3batch.s3block.BaseBlock;
+import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.BlockRewrite;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.ConditionalWrite;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutOutcome;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
@@ -33,6 +35,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -117,6 +120,9 @@ public final class Applier {
                 openTables(batch, folder, progress, tables);
                 for (TableWork table : tables) {
                     table.verifyPages(stop);
+                }
+                for (TableWork table : tables) {
+                    table.checkBase();
                 }
                 for (TableWork table : tables) {
                     table.apply(stop);
@@ -269,6 +275,53 @@ public final class Applier {
             file.readVerified(pages.slot(i), pages.crc32c(i), into);
         }
 
+        /**
+         * A2 before the first write: who replaces or redefines a table changes its header or its
+         * definition, and then not even blocks that are new may be written. Blocks are compared one by
+         * one when they are written.
+         */
+        void checkBase() throws IOException {
+            if (batch.force() || done.containsKey(ObjectNames.HEADER)) {
+                return;
+            }
+            BaseTable base = table.base();
+            StoredObject header = answered(() -> store.get(names.header())).orElse(null);
+            boolean ours =
+                    header != null
+                            && table.headerChanged()
+                            && Arrays.equals(header.body(), table.header().bytes());
+            if (!ours) {
+                requireBase(
+                        names.header(),
+                        base.headerEtag(),
+                        header == null ? null : header.version().etag());
+            }
+            String frmEtag =
+                    answered(() -> store.head(names.frm())).map(ObjectVersion::etag).orElse(null);
+            requireBase(names.frm(), base.frmEtag(), frmEtag);
+        }
+
+        private static void requireBase(String key, String etag, @Nullable String found)
+                throws BaseChangedException {
+            if (!etag.equals(found)) {
+                throw new BaseChangedException(key, etag, found);
+            }
+        }
+
+        private interface Read<T> {
+            T read() throws IOException;
+        }
+
+        private <T> T answered(Read<T> request) throws IOException {
+            for (int attempt = 1; ; attempt++) {
+                try {
+                    return request.read();
+                } catch (StoreUnreachableException e) {
+                    pauseOrGiveUp(attempt, e);
+                }
+            }
+        }
+
         void apply(BooleanSupplier stop) throws IOException {
             forEachBlock(false, stop, this::putBlock);
             stopIfAsked(stop);
@@ -310,7 +363,12 @@ public final class Applier {
             BlockRecord block = planned;
             String key = names.block(block.block());
             for (int attempt = 1; ; attempt++) {
-                PutOutcome outcome = tryBlock(block, key);
+                PutOutcome outcome;
+                try {
+                    outcome = settled(block, key, tryBlock(block, key));
+                } catch (StoreUnreachableException e) {
+                    outcome = new PutOutcome.Unknown(e);
+                }
                 switch (outcome) {
                     case PutOutcome.Landed landed -> {
                         done(block.block().toString(), landed.etag());
@@ -337,14 +395,20 @@ public final class Applier {
                 String etag = record.baseEtag();
                 byte @Nullable [] base = null;
                 if (table.needsBase(record)) {
-                    assert etag != null : key;
+                    if (etag == null) { // a force took note that somebody deleted it
+                        throw new DamagedTableException(
+                                key,
+                                "a block, of which pages that are not staged are needed",
+                                "no object");
+                    }
                     Optional<byte[]> cached = cachedBase(record.block(), etag);
                     if (cached.isPresent()) {
                         base = cached.get();
                     } else {
                         StoredObject found = store.get(key).orElse(null);
                         if (found == null || !found.version().etag().equals(etag)) {
-                            return settled(key, found == null ? null : found.version().etag());
+                            return new PutOutcome.ForeignWrite(
+                                    found == null ? null : found.version().etag());
                         }
                         base = decode(record.block(), found);
                     }
@@ -362,11 +426,37 @@ public final class Applier {
             }
         }
 
-        /** The object is not the base: ours from before a crash, or somebody else's. */
-        private PutOutcome settled(String key, @Nullable String foundEtag) throws IOException {
-            return writes.landedEarlier(key, batch.id())
-                    .<PutOutcome>map(ours -> new PutOutcome.Landed(ours.etag()))
-                    .orElseGet(() -> new PutOutcome.ForeignWrite(foundEtag));
+        /**
+         * What is not the base is ours from before a crash, or somebody else's. Ours may differ from what
+         * was just sent: another zlib packs the same block otherwise.
+         */
+        private PutOutcome settled(BlockRecord record, String key, PutOutcome outcome)
+                throws IOException {
+            if (!(outcome instanceof PutOutcome.ForeignWrite)) {
+                return outcome;
+            }
+            Optional<ObjectVersion> ours = writes.landedEarlier(key, batch.id());
+            if (ours.isEmpty() && batch.force()) {
+                // Where metadata is dropped nothing says whose it is; to a force that is the same.
+                Optional<StoredObject> found = store.get(key);
+                if (found.isPresent() && isAsWanted(record, found.get().body())) {
+                    ours = found.map(StoredObject::version);
+                }
+            }
+            return ours.<PutOutcome>map(version -> new PutOutcome.Landed(version.etag()))
+                    .orElse(outcome);
+        }
+
+        /** Whether a block has its new length, and the batch would change nothing in it. */
+        private boolean isAsWanted(BlockRecord record, byte[] body) throws IOException {
+            byte[] found;
+            try {
+                int length = table.newLength(record.block());
+                found = BlockFrame.decode(body, length, geometry.compressed(), "");
+            } catch (DamagedTableException e) {
+                return false; // of another length, for one: then it is the base, if anything
+            }
+            return Arrays.equals(found, overlay(record, found));
         }
 
         private Optional<byte[]> cachedBase(BlockName block, String etag) {

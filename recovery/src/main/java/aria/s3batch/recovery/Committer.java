@@ -169,20 +169,32 @@ public final class Committer {
         return Optional.of(new FileLengths(base, kept, says));
     }
 
-    /** Pages that were written in parts have not been checked yet: now they must be whole. */
+    /**
+     * Pages that were written in parts have not been checked yet: now they must be whole. So must the
+     * page that a truncation went through, where the file has grown again.
+     */
     private static void checkPages(OpenTable table, TableRecord record, StagedPages pages)
             throws IOException {
         TableGeometry geometry = record.geometry();
         var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
-        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        int pageBytes = geometry.pageBytes();
+        ByteBuffer image = ByteBuffer.allocate(pageBytes);
         List<String> refusals = new ArrayList<>();
         pages.forEach(
                 (file, page, slot, crc32c, unverified) -> {
                     if (unverified && refusals.isEmpty()) {
-                        table.cache().read(file, page * geometry.pageBytes(), image.clear());
+                        table.cache().read(file, page * pageBytes, image.clear());
                         verifier.problem(file, page, image.array(), 0).ifPresent(refusals::add);
                     }
                 });
+        for (TableFile file : TableFile.values()) {
+            long kept = record.lengths(file).keptBytes();
+            if (kept % pageBytes != 0) {
+                long page = kept / pageBytes;
+                table.cache().read(file, page * pageBytes, image.clear());
+                verifier.problem(file, page, image.array(), 0).ifPresent(refusals::add);
+            }
+        }
         if (!refusals.isEmpty()) {
             throw new CommitRefusedException(record.base().table(), refusals);
         }

@@ -19,7 +19,8 @@ public final class BlockRewrite {
 
     /**
      * @param base decoded base block; null if nothing of it is needed. Not changed.
-     * @param keptLength so many bytes of the base stay visible: fewer than it has when the file was cut
+     * @param keptLength so many bytes of the base stay visible: fewer than it has when the file was cut,
+     *     and not whole pages when it was cut in a page and has grown again
      * @param newLength decoded bytes of the new block, whole pages
      * @throws IllegalArgumentException these numbers describe no block
      */
@@ -29,13 +30,12 @@ public final class BlockRewrite {
                     "a block of " + newLength + " bytes, with pages of " + pageBytes);
         }
         int kept = base == null ? 0 : Math.min(keptLength, newLength);
-        if (kept < 0 || kept % pageBytes != 0 || base != null && kept > base.length) {
+        if (kept < 0 || base != null && kept > base.length) {
             throw new IllegalArgumentException(
-                    "to keep %d bytes of a base block of %s, with pages of %d"
+                    "to keep %d bytes of a base block of %s"
                             .formatted(
                                     keptLength,
-                                    base == null ? "none" : String.valueOf(base.length),
-                                    pageBytes));
+                                    base == null ? "none" : String.valueOf(base.length)));
         }
         this.pageBytes = pageBytes;
         this.newLength = newLength;

@@ -1,0 +1,114 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.DeleteAnswer;
+import aria.s3batch.s3block.ListedObject;
+import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.ObjectVersion;
+import aria.s3batch.s3block.PutAnswer;
+import aria.s3batch.s3block.StoredObject;
+
+import java.io.IOException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import java.util.zip.CRC32C;
+
+/**
+ * A store whose ETags follow from the content, as those of S3 do: who puts an object back as it was gives
+ * it its old ETag. It may also drop metadata, as some endpoints do, and damage bodies behind their ETag,
+ * as a failing server does. For one thread.
+ */
+final class ContentEtags implements ObjectStore {
+    private final ObjectStore store;
+    private final boolean keepsMetadata;
+    private final Map<String, UnaryOperator<byte[]>> damages = new TreeMap<>();
+
+    ContentEtags(ObjectStore store, boolean keepsMetadata) {
+        this.store = store;
+        this.keepsMetadata = keepsMetadata;
+    }
+
+    /** From now on the object's body is read so; its ETag stays. */
+    void damage(String key, UnaryOperator<byte[]> damage) {
+        damages.put(key, damage);
+    }
+
+    void heal() {
+        damages.clear();
+    }
+
+    private static String etag(byte[] body) {
+        var crc = new CRC32C();
+        crc.update(body);
+        return HexFormat.of().toHexDigits(crc.getValue() << 32 | body.length);
+    }
+
+    private ObjectVersion version(StoredObject object) {
+        ObjectVersion version = object.version();
+        return new ObjectVersion(
+                etag(object.body()),
+                version.lengthBytes(),
+                version.lastModified(),
+                keepsMetadata ? version.metadata() : Map.of());
+    }
+
+    @Override
+    public Optional<StoredObject> get(String key) throws IOException {
+        UnaryOperator<byte[]> damage = damages.getOrDefault(key, UnaryOperator.identity());
+        return store.get(key)
+                .map(object -> new StoredObject(version(object), damage.apply(object.body())));
+    }
+
+    @Override
+    public Optional<ObjectVersion> head(String key) throws IOException {
+        return store.get(key).map(this::version);
+    }
+
+    private boolean holds(String key, Condition condition) throws IOException {
+        Optional<ObjectVersion> found = head(key);
+        return switch (condition) {
+            case Condition.IfAbsent _ -> found.isEmpty();
+            case Condition.IfMatch match ->
+                    found.isPresent() && found.get().etag().equals(match.etag());
+            case Condition.Always _ -> true;
+        };
+    }
+
+    @Override
+    public PutAnswer put(String key, byte[] body, Condition condition, Map<String, String> metadata)
+            throws IOException {
+        if (!holds(key, condition)) {
+            return new PutAnswer.ConditionFailed();
+        }
+        store.put(key, body, Condition.always(), metadata);
+        return new PutAnswer.Stored(etag(body));
+    }
+
+    @Override
+    public DeleteAnswer delete(String key, Condition condition) throws IOException {
+        if (head(key).isPresent() && !holds(key, condition)) {
+            return new DeleteAnswer.ConditionFailed();
+        }
+        return store.delete(key, Condition.always());
+    }
+
+    @Override
+    public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
+        store.list(prefix, visitor);
+    }
+
+    @Override
+    public List<String> folders(String prefix) throws IOException {
+        return store.folders(prefix);
+    }
+
+    @Override
+    public void close() {
+        store.close();
+    }
+}
