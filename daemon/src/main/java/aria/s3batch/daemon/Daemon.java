@@ -105,6 +105,7 @@ public final class Daemon implements AutoCloseable {
         EndpointFacts facts = probe(store);
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
+        disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
         var recovery = new Recovery(journal, disk, cacheDir);
         Recovery.Found found = recovery.run();
         BatchConductor conductor = startConductor(store, journal, recovery, found, random);

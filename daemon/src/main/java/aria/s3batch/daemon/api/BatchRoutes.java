@@ -38,51 +38,51 @@ public final class BatchRoutes {
 
     private record ResolveRequest(@JsonProperty("action") @Nullable String action) {}
 
-    ApiServer.Reply status() throws Exception {
-        return ApiServer.Reply.json(
+    Routes.Reply status() throws Exception {
+        return Routes.Reply.json(
                 200, new StatusDocument(conductor.batches().get(), endpoint.get(), daemon.get()));
     }
 
-    ApiServer.Reply openapi() throws IOException {
+    Routes.Reply openapi() throws IOException {
         try (InputStream yaml = BatchRoutes.class.getResourceAsStream("openapi.yaml")) {
             if (yaml == null) {
                 throw new AssertionError("openapi.yaml is not on the class path");
             }
-            return new ApiServer.Reply(200, "application/yaml", yaml.readAllBytes(), () -> {});
+            return new Routes.Reply(200, "application/yaml", yaml.readAllBytes(), () -> {});
         }
     }
 
-    ApiServer.Reply begin(Request request) throws Exception {
+    Routes.Reply begin(Request request) throws Exception {
         List<String> names = read(request, BeginRequest.class).tables();
         if (names == null || names.isEmpty() || names.contains(null)) {
             throw new IllegalArgumentException("no tables: send {\"tables\": [\"db.table\"]}");
         }
         BatchConductor.Begun begun =
                 conductor.begin(names.stream().map(TableName::parse).toList()).get();
-        return ApiServer.Reply.json(
+        return Routes.Reply.json(
                 201,
                 new BegunDocument(
                         begun.batch().toString(),
                         begun.tables().stream().map(TableName::display).toList()));
     }
 
-    ApiServer.Reply show(String batch) throws Exception {
-        return ApiServer.Reply.json(200, conductor.document(BatchId.parse(batch)).get());
+    Routes.Reply show(String batch) throws Exception {
+        return Routes.Reply.json(200, conductor.document(BatchId.parse(batch)).get());
     }
 
-    ApiServer.Reply plan(String batch) throws Exception {
-        return ApiServer.Reply.json(200, Plan.of(conductor, BatchId.parse(batch)));
+    Routes.Reply plan(String batch) throws Exception {
+        return Routes.Reply.json(200, Plan.of(conductor, BatchId.parse(batch)));
     }
 
-    ApiServer.Reply commit(String batch) throws Exception {
+    Routes.Reply commit(String batch) throws Exception {
         return state(conductor.commit(BatchId.parse(batch)).get());
     }
 
-    ApiServer.Reply abort(String batch) throws Exception {
+    Routes.Reply abort(String batch) throws Exception {
         return state(conductor.abort(BatchId.parse(batch)).get());
     }
 
-    ApiServer.Reply resolve(String batch, Request request) throws Exception {
+    Routes.Reply resolve(String batch, Request request) throws Exception {
         String action = read(request, ResolveRequest.class).action();
         Recovery.Resolution resolution = null;
         for (Recovery.Resolution known : Recovery.Resolution.values()) {
@@ -97,14 +97,13 @@ public final class BatchRoutes {
         return state(conductor.resolve(BatchId.parse(batch), resolution).get());
     }
 
-    private static ApiServer.Reply state(BatchDocument document) throws IOException {
-        return ApiServer.Reply.json(
-                200, new BatchStateDocument(document.batch(), document.state()));
+    private static Routes.Reply state(BatchDocument document) throws IOException {
+        return Routes.Reply.json(200, new BatchStateDocument(document.batch(), document.state()));
     }
 
     private static <T> T read(Request request, Class<T> type) throws IOException {
         try {
-            T document = ApiServer.JSON.readValue(ApiServer.body(request, BODY_BYTES_MAX), type);
+            T document = Routes.JSON.readValue(Routes.body(request, BODY_BYTES_MAX), type);
             if (document != null) {
                 return document;
             }

@@ -42,10 +42,10 @@ public final class PageRoutes {
         this.conductor = conductor;
     }
 
-    ApiServer.Reply table(Target target) throws Exception {
+    Routes.Reply table(Target target) throws Exception {
         OpenTable table = conductor.table(target.id(), target.name()).get();
         TableGeometry geometry = table.base().geometry();
-        return ApiServer.Reply.json(
+        return Routes.Reply.json(
                 200,
                 new TableDocument(
                         target.name().display(),
@@ -63,7 +63,7 @@ public final class PageRoutes {
                 table.cache().length(file), table.base().header().fileLength(file));
     }
 
-    ApiServer.Reply read(Target target, String fileKey, Request request) throws Exception {
+    Routes.Reply read(Target target, String fileKey, Request request) throws Exception {
         TableFile file = TableFile.ofKey(fileKey);
         Fields query = Request.extractQueryParameters(request);
         OpenTable table = conductor.table(target.id(), target.name()).get();
@@ -77,8 +77,8 @@ public final class PageRoutes {
                 page == null
                         ? orElse(number(query, "length"), 1)
                         : orElse(number(query, "count"), 1);
-        long bytes = page == null ? count : bytes(count, pageBytes);
-        long from = page == null ? orElse(offset, 0) : bytes(page, pageBytes);
+        long bytes = page == null ? count : bytes("count", count, pageBytes);
+        long from = page == null ? orElse(offset, 0) : bytes("page", page, pageBytes);
         if (bytes < 1 || bytes > BYTES_MAX) {
             throw new IllegalArgumentException(
                     bytes + " bytes: read at least 1 and at most " + BYTES_MAX + " at a time");
@@ -101,7 +101,7 @@ public final class PageRoutes {
             table.cache().read(file, from, into);
             byte[] body = into.hasRemaining() ? slice(into) : into.array();
             replied = true;
-            return new ApiServer.Reply(
+            return new Routes.Reply(
                     200, "application/octet-stream", body, () -> memory.release(kib));
         } finally {
             if (!replied) {
@@ -110,20 +110,13 @@ public final class PageRoutes {
         }
     }
 
-    private static long bytes(long pages, int pageBytes) {
-        if (pages > Long.MAX_VALUE / pageBytes) {
-            throw new IllegalArgumentException(pages + " pages of " + pageBytes + " bytes");
-        }
-        return pages * pageBytes;
-    }
-
     private static byte[] slice(ByteBuffer read) {
         byte[] bytes = new byte[read.position()];
         read.flip().get(bytes);
         return bytes;
     }
 
-    ApiServer.Reply stage(Target target, String fileKey, Request request) throws Exception {
+    Routes.Reply stage(Target target, String fileKey, Request request) throws Exception {
         TableFile file = TableFile.ofKey(fileKey);
         Fields query = Request.extractQueryParameters(request);
         @Nullable Long page = number(query, "page");
@@ -135,7 +128,7 @@ public final class PageRoutes {
         long length = request.getLength() < 0 ? BYTES_MAX : request.getLength();
         int kib = reserve(length + (offset == null ? 0 : fetchBytes(table)));
         try {
-            byte[] body = ApiServer.body(request, BYTES_MAX);
+            byte[] body = Routes.body(request, BYTES_MAX);
             if (body.length == 0) {
                 throw new IllegalArgumentException("an empty body: there is nothing to stage");
             }
@@ -155,7 +148,7 @@ public final class PageRoutes {
                                 ByteBuffer.wrap(body))
                         .get();
             }
-            return ApiServer.Reply.DONE;
+            return Routes.Reply.DONE;
         } finally {
             memory.release(kib);
         }
@@ -193,14 +186,14 @@ public final class PageRoutes {
         }
     }
 
-    ApiServer.Reply truncate(Target target, String fileKey, Request request) throws Exception {
+    Routes.Reply truncate(Target target, String fileKey, Request request) throws Exception {
         TableFile file = TableFile.ofKey(fileKey);
         @Nullable Long bytes = number(Request.extractQueryParameters(request), "bytes");
         if (bytes == null) {
             throw new IllegalArgumentException("say the new length: ?bytes=N");
         }
         conductor.truncate(target.id(), target.name(), file, bytes).get();
-        return ApiServer.Reply.DONE;
+        return Routes.Reply.DONE;
     }
 
     /** What reading one block from S3 takes: the object, and its decoded bytes. */
@@ -212,6 +205,13 @@ public final class PageRoutes {
         int kib = (int) Math.min(KIB_IN_MEMORY, Math.ceilDiv(bytes, 1024L));
         memory.acquire(kib);
         return kib;
+    }
+
+    private static long bytes(String name, long pages, int pageBytes) {
+        if (pages > Long.MAX_VALUE / pageBytes) {
+            throw new IllegalArgumentException(name + "=" + pages + " is more than any file has");
+        }
+        return pages * pageBytes;
     }
 
     private static long orElse(@Nullable Long value, long otherwise) {

@@ -22,7 +22,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p>The kernel knows a peer's primary group only; its others are asked of the name service, once a user
  * and minute.
  */
-final class PeerAccess {
+final class PeerAccess implements Routes.Access {
     private static final Duration KNOWN_FOR = Duration.ofMinutes(1);
 
     private final Path socket;
@@ -45,7 +45,8 @@ final class PeerAccess {
      * @param user the peer's effective user
      * @param primaryGroup its effective group
      */
-    boolean allows(String user, String primaryGroup, long nowNanos) throws IOException {
+    @Override
+    public boolean allows(String user, String primaryGroup, long nowNanos) throws IOException {
         if (user.equals("root")) {
             return true;
         }
