@@ -25,10 +25,16 @@ import org.slf4j.LoggerFactory;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 
@@ -57,11 +63,7 @@ public final class ApiServer implements AutoCloseable {
     public static ApiServer start(
             Path socket, BatchRoutes batches, PageRoutes pages, NanoClock clock)
             throws IOException {
-        removeStale(socket);
-        Path folder = socket.toAbsolutePath().getParent();
-        if (folder != null) {
-            Files.createDirectories(folder);
-        }
+        makeWay(socket);
         var threads = new QueuedThreadPool(THREADS_MAX);
         threads.setName("api");
         threads.setDaemon(true);
@@ -125,13 +127,33 @@ public final class ApiServer implements AutoCloseable {
         return new PeerAccess(System.getProperty("user.name"), owner.group().getName());
     }
 
-    private static void removeStale(Path socket) throws IOException {
-        if (!Files.exists(socket)) {
-            return;
+    /** Makes the socket's folder, and deletes the socket of a daemon that is gone; nothing else. */
+    private static void makeWay(Path socket) throws IOException {
+        try {
+            Path folder = socket.toAbsolutePath().getParent();
+            if (folder != null && !Files.isDirectory(folder)) {
+                Files.createDirectories(folder);
+            }
+            if (!Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
+                return;
+            }
+        } catch (FileSystemException e) {
+            throw new IOException(
+                    "cannot open socket %s: %s is no directory that can be used or made. Nothing was changed"
+                            .formatted(socket, e.getFile()),
+                    e);
         }
-        try (SocketChannel probe = SocketChannel.open(java.net.StandardProtocolFamily.UNIX)) {
-            probe.connect(java.net.UnixDomainSocketAddress.of(socket));
-        } catch (java.net.ConnectException e) {
+        BasicFileAttributes found =
+                Files.readAttributes(socket, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        if (!found.isOther()) {
+            throw new BatchException(
+                    Problem.Kind.FAILED,
+                    "cannot open socket %s: what lies there is no socket. Nothing was changed. Name another path with the socket option"
+                            .formatted(socket));
+        }
+        try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            probe.connect(UnixDomainSocketAddress.of(socket));
+        } catch (ConnectException e) {
             Files.delete(socket);
             return;
         }
