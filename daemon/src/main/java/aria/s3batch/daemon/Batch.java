@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyProgress;
@@ -19,17 +20,21 @@ import java.util.List;
  * <pre>
  * BEGINNING -> OPEN -> COMMITTING -> COMMITTED -> APPLYING -> APPLIED
  *                ^---- refused ---'      ^-- store away --'
- *     |          |                                 '-> QUARANTINED -> COMMITTED | ABORTED
- *     '----------'---> ABORTED
+ *                |                       ^        '-> QUARANTINED -> ABORTED
+ *                |                       '--- retry, force ---'
+ *                '-> DISCARDING -> ABORTED
  * </pre>
  *
- * BEGINNING and COMMITTING last while a worker reads from S3 or syncs; to users they are OPEN.
+ * BEGINNING and COMMITTING last while a worker reads from S3 or syncs, DISCARDING as long as the disk does
+ * not let pages be deleted; to users they are OPEN. A batch with nothing to write goes from COMMITTING by
+ * DISCARDING to APPLIED.
  */
 final class Batch {
     enum State {
         BEGINNING,
         OPEN,
         COMMITTING,
+        DISCARDING,
         COMMITTED,
         APPLYING,
         QUARANTINED,
@@ -44,7 +49,7 @@ final class Batch {
 
     State state = State.BEGINNING;
 
-    /** While open or committing; empty before and after. */
+    /** From OPEN until it is committed or discarded; empty before and after. */
     List<OpenTable> open = List.of();
 
     /** From the commit on. */
@@ -65,10 +70,11 @@ final class Batch {
     /** Cache space that its page files take from the commit on, until they are deleted. */
     long keptBytes;
 
-    /** Apply again at this time, while it waits for the object store. */
-    long retryAtNanos;
+    /** While COMMITTED: when to apply it. */
+    long applyAtNanos;
 
-    int retries;
+    /** How often it has waited for the object store. */
+    int pauses;
 
     Batch(BatchId id, BatchFolder folder, List<TableName> tables) {
         this.id = id;
@@ -82,9 +88,15 @@ final class Batch {
 
     String stateName() {
         return switch (state) {
-            case BEGINNING, OPEN, COMMITTING -> State.OPEN.name();
+            case BEGINNING, OPEN, COMMITTING, DISCARDING -> State.OPEN.name();
             default -> state.name();
         };
+    }
+
+    /** For the log: a partitioned table may have thousands. */
+    String tablesInWords() {
+        String first = tables.isEmpty() ? "none known" : tables.getFirst().display();
+        return tables.size() <= 1 ? first : first + " and " + (tables.size() - 1) + " more";
     }
 
     BatchDocument document() {
@@ -96,5 +108,47 @@ final class Batch {
                 progress.done(),
                 progress.total(),
                 reason);
+    }
+
+    /**
+     * @param what cannot be done in another state, as a sentence
+     */
+    void refuseUnlessOpen(String what) throws BatchException {
+        String now =
+                switch (state) {
+                    case OPEN -> "";
+                    case BEGINNING -> "being opened just now";
+                    case COMMITTING -> "being committed just now";
+                    case DISCARDING -> "being discarded: abort it again";
+                    default -> state + ", not open";
+                };
+        if (!now.isEmpty()) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED, "batch %s is %s: %s".formatted(id, now, what));
+        }
+    }
+
+    /** One of its tables, to be read, or written while it is open. */
+    OpenTable table(TableName name) throws BatchException {
+        if (!tables.contains(name)) {
+            throw new BatchException(
+                    Problem.Kind.NOT_FOUND,
+                    "%s is not in batch %s, which has: %s"
+                            .formatted(
+                                    name.display(),
+                                    id,
+                                    String.join(
+                                            ", ",
+                                            tables.stream().map(TableName::display).toList())));
+        }
+        if (state != State.COMMITTING) {
+            refuseUnlessOpen("its pages cannot be read or written");
+        }
+        for (OpenTable table : open) {
+            if (table.base().table().equals(name)) {
+                return table;
+            }
+        }
+        throw new AssertionError(name + " was not opened in batch " + id);
     }
 }

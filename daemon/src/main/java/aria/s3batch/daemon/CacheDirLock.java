@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.LocalDisk;
 
 import java.io.IOException;
@@ -11,8 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
@@ -29,17 +28,18 @@ public final class CacheDirLock implements AutoCloseable {
     }
 
     /**
-     * Creates the directory if need be, and takes it.
+     * Creates the directory if need be, durably, and takes it.
      *
+     * @param disk the real one: the lock is one of the kernel
      * @throws BatchException another process has it, or it cannot be written
      */
-    public static CacheDirLock take(Path cacheDir) throws IOException {
+    public static CacheDirLock take(CacheDirectory cacheDir, LocalDisk disk) throws IOException {
         FileChannel channel;
         try {
-            create(cacheDir.toAbsolutePath().normalize());
+            cacheDir.create(disk);
             channel =
                     FileChannel.open(
-                            cacheDir.resolve(FILE),
+                            cacheDir.root().resolve(FILE),
                             StandardOpenOption.CREATE,
                             StandardOpenOption.READ,
                             StandardOpenOption.WRITE);
@@ -55,7 +55,10 @@ public final class CacheDirLock implements AutoCloseable {
                     ("cache directory %s cannot be used: %s: %s. Nothing was changed. Set cache-dir"
                                     + " to a directory that user %s can write")
                             .formatted(
-                                    cacheDir, e.getFile(), why, System.getProperty("user.name")));
+                                    cacheDir.root(),
+                                    e.getFile(),
+                                    why,
+                                    System.getProperty("user.name")));
         }
         try {
             FileLock lock = channel.tryLock();
@@ -64,7 +67,7 @@ public final class CacheDirLock implements AutoCloseable {
                         Problem.Kind.REFUSED,
                         ("cache directory %s is in use by process %s. Nothing was changed. Talk to"
                                         + " that daemon, or stop it first")
-                                .formatted(cacheDir, pidIn(channel)));
+                                .formatted(cacheDir.root(), pidIn(channel)));
             }
             ByteBuffer pid = StandardCharsets.US_ASCII.encode(ProcessHandle.current().pid() + "\n");
             channel.truncate(0);
@@ -74,17 +77,6 @@ public final class CacheDirLock implements AutoCloseable {
             channel.close();
             throw e;
         }
-    }
-
-    /** Creates what is missing of a path, durably: a commit must not vanish with its folder. */
-    private static void create(Path dir) throws IOException {
-        Path parent = dir.getParent();
-        if (parent == null || Files.isDirectory(dir)) {
-            return;
-        }
-        create(parent);
-        Files.createDirectory(dir);
-        new LocalDisk().syncDirectory(parent);
     }
 
     private static String pidIn(FileChannel channel) throws IOException {

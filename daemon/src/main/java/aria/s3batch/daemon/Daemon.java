@@ -7,8 +7,8 @@ import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
-import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.LocalDisk;
+import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Recovery;
@@ -17,13 +17,14 @@ import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.EndpointFacts;
 
 import org.agrona.concurrent.AgentRunner;
-import org.agrona.concurrent.BackoffIdleStrategy;
+import org.agrona.concurrent.SleepingIdleStrategy;
 import org.agrona.concurrent.SystemNanoClock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
@@ -35,7 +36,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 
 /**
  * All rooms of the daemon, opened in the order in which they depend on one another and closed in reverse.
@@ -44,17 +48,32 @@ import java.util.concurrent.locks.LockSupport;
 public final class Daemon implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Daemon.class);
 
-    private interface Closing {
-        void close() throws Exception;
-    }
+    /** How long the object store may hold up a clean stop. What is in flight then is settled at the next start. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
 
+    private static final Duration WORKERS_STOP_LIMIT = Duration.ofSeconds(10);
+
+    /** Commands wake the conductor; it looks by itself for batches that have waited long enough. */
+    private static final Duration IDLE_CYCLE = Duration.ofMillis(100);
+
+    /** Of the heap, for blocks in flight while batches are applied. */
+    private static final double APPLY_SHARE = 3.0 / 8;
+
+    private final DaemonSettings settings;
+    private final LocalDisk disk = new LocalDisk();
+    private final CacheDirectory cacheDir;
+    private final CacheSpace space;
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
-    private final Deque<Closing> rooms = new ArrayDeque<>();
-    private final Instant startedAt;
+
+    /** The latest on top, to be closed first. */
+    private final Deque<AutoCloseable> rooms = new ArrayDeque<>();
+
     private boolean closed;
 
-    private Daemon(Instant startedAt) {
-        this.startedAt = startedAt;
+    private Daemon(DaemonSettings settings) {
+        this.settings = settings;
+        this.cacheDir = new CacheDirectory(settings.cacheDir());
+        this.space = new CacheSpace(settings.cacheSizeBytes());
     }
 
     /**
@@ -64,9 +83,9 @@ public final class Daemon implements AutoCloseable {
      * @throws IOException the daemon cannot run; what it had opened is closed, nothing was changed
      */
     public static Daemon start(DaemonSettings settings, String version) throws IOException {
-        var daemon = new Daemon(InstantSource.system().instant());
+        var daemon = new Daemon(settings);
         try {
-            daemon.open(settings, version);
+            daemon.open(version);
             return daemon;
         } catch (IOException | RuntimeException e) {
             try {
@@ -78,53 +97,101 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private void open(DaemonSettings settings, String version) throws IOException {
-        var cacheDir = new CacheDirectory(settings.cacheDir());
-        CacheDirLock lock = CacheDirLock.take(cacheDir.root());
-        rooms.push(lock::close);
+    private void open(String version) throws IOException {
+        Instant startedAt = InstantSource.system().instant();
+        opened(CacheDirLock.take(cacheDir, disk));
         var random = new SecureRandom();
-        AwsObjectStore store = AwsObjectStore.connect(settings.store(), random);
-        rooms.push(store::close);
+        AwsObjectStore store = opened(AwsObjectStore.connect(settings.store(), random));
+        EndpointFacts facts = probe(store);
+        warmUp();
+        RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
+        var recovery = new Recovery(journal, disk, cacheDir);
+        Recovery.Found found = recovery.run();
+        BatchConductor conductor = startConductor(store, journal, recovery, found, random);
+        openSocket(
+                conductor,
+                endpoint(facts),
+                () ->
+                        new StatusDocument.DaemonFacts(
+                                version,
+                                ProcessHandle.current().pid(),
+                                startedAt.toString(),
+                                conductor.isReplaying(),
+                                cacheDir.root().toString(),
+                                space.usedBytes(),
+                                space.limitBytes()));
+        log.atInfo()
+                .addKeyValue("socket", settings.socket())
+                .addKeyValue("store", settings.store())
+                .addKeyValue("endpoint", facts)
+                .addKeyValue("replaying", found.committed().size())
+                .addKeyValue("quarantined", found.quarantined().size() + found.orphans().size())
+                .addKeyValue("discarded", found.discarded())
+                .log("ready");
+    }
+
+    private <T extends AutoCloseable> T opened(T room) {
+        rooms.push(room);
+        return room;
+    }
+
+    private static EndpointFacts probe(AwsObjectStore store) throws IOException {
         EndpointFacts facts = store.facts();
         if (!facts.allHonoured()) {
             log.atWarn()
                     .addKeyValue("endpoint", facts)
                     .log("the object store does not honour all conditions; see docs/recovery.md");
         }
-        RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
-        rooms.push(journal::close);
-        Disk disk = new LocalDisk();
-        var recovery = new Recovery(journal, disk, cacheDir);
-        Recovery.Found found = recovery.run();
-        var space = new CacheSpace(settings.cacheSizeBytes());
+        return facts;
+    }
+
+    /** In the background: the first staged page need not wait for it then. */
+    private void warmUp() {
+        threads("warm-up")
+                .newThread(
+                        () -> {
+                            try {
+                                TableCache.warmUp();
+                            } catch (IOException | RuntimeException | Error e) {
+                                failed.complete(e);
+                            }
+                        })
+                .start();
+    }
+
+    private BatchConductor startConductor(
+            AwsObjectStore store,
+            RocksJournal journal,
+            Recovery recovery,
+            Recovery.Found found,
+            SecureRandom random)
+            throws IOException {
+        int concurrency = settings.applyConcurrency();
         var blockCache =
                 new BlockCache(disk, cacheDir.blockCache(), settings.blockCacheSizeBytes());
-        int concurrency = settings.applyConcurrency();
-        ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         ExecutorService transfers = Executors.newFixedThreadPool(concurrency, threads("transfer"));
-        rooms.push(
-                () -> {
-                    workers.shutdownNow();
-                    transfers.shutdownNow();
-                });
-        var clock = InstantSource.system();
+        ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
+        opened(() -> stop(workers, transfers));
+        InstantSource clock = InstantSource.system();
+        var committer = new Committer(store, journal, disk, clock, transfers, concurrency);
+        var applier =
+                new Applier(
+                        store,
+                        journal,
+                        disk,
+                        Optional.of(blockCache),
+                        transfers,
+                        concurrency,
+                        (long) (Runtime.getRuntime().maxMemory() * APPLY_SHARE),
+                        pause -> LockSupport.parkNanos(pause.toNanos()));
         var conductor =
                 new BatchConductor(
                         new BatchConductor.Rooms(
                                 store,
-                                disk,
                                 space,
                                 blockCache,
-                                new Committer(store, journal, disk, clock, transfers, concurrency),
-                                new Applier(
-                                        store,
-                                        journal,
-                                        disk,
-                                        Optional.of(blockCache),
-                                        transfers,
-                                        concurrency,
-                                        Runtime.getRuntime().maxMemory() * 3 / 8,
-                                        pause -> LockSupport.parkNanos(pause.toNanos())),
+                                committer,
+                                applier,
                                 recovery,
                                 workers,
                                 SystemNanoClock.INSTANCE,
@@ -132,47 +199,52 @@ public final class Daemon implements AutoCloseable {
                                 random),
                         found,
                         failed::complete);
-        var runner = new AgentRunner(new BackoffIdleStrategy(), failed::complete, null, conductor);
+        var runner =
+                opened(
+                        new AgentRunner(
+                                new SleepingIdleStrategy(IDLE_CYCLE.toNanos()),
+                                failed::complete,
+                                null,
+                                conductor));
         AgentRunner.startOnThread(runner, threads("conductor"));
-        rooms.push(runner::close);
-        rooms.push(() -> stop(conductor));
-        int pending = found.committed().size();
-        StatusDocument.Endpoint endpoint =
-                new StatusDocument.Endpoint(
-                        settings.store().endpoint(),
-                        settings.store().bucket(),
-                        true,
-                        facts.putIfAbsent() && facts.putIfMatch(),
-                        facts.deleteIfMatch(),
-                        facts.etagForm().name().toLowerCase(Locale.ROOT));
-        var batches =
-                new BatchRoutes(
-                        conductor,
-                        () -> endpoint,
-                        () ->
-                                new StatusDocument.DaemonFacts(
-                                        version,
-                                        ProcessHandle.current().pid(),
-                                        startedAt.toString(),
-                                        conductor.isReplaying(),
-                                        cacheDir.root().toString(),
-                                        space.usedBytes(),
-                                        settings.cacheSizeBytes()));
-        ApiServer api =
+        return conductor;
+    }
+
+    /** A worker waits for transfers, so both are told before either is waited for. */
+    private static void stop(ExecutorService workers, ExecutorService transfers)
+            throws InterruptedException {
+        workers.shutdownNow();
+        transfers.shutdownNow();
+        long seconds = WORKERS_STOP_LIMIT.toSeconds();
+        if (!transfers.awaitTermination(seconds, TimeUnit.SECONDS)
+                || !workers.awaitTermination(seconds, TimeUnit.SECONDS)) {
+            log.atWarn().log("a request to the object store hangs; stopping without it");
+        }
+    }
+
+    /** Stopping begins with the conductor, so that commits on their way are still answered. */
+    private void openSocket(
+            BatchConductor conductor,
+            StatusDocument.Endpoint endpoint,
+            Supplier<StatusDocument.DaemonFacts> daemon)
+            throws IOException {
+        opened(
                 ApiServer.start(
                         settings.socket(),
-                        batches,
+                        new BatchRoutes(conductor, () -> endpoint, daemon),
                         new PageRoutes(conductor),
-                        SystemNanoClock.INSTANCE);
-        rooms.push(api::close);
-        log.atInfo()
-                .addKeyValue("socket", settings.socket())
-                .addKeyValue("store", settings.store())
-                .addKeyValue("endpoint", facts)
-                .addKeyValue("replaying", pending)
-                .addKeyValue("quarantined", found.quarantined().size() + found.orphans().size())
-                .addKeyValue("discarded", found.discarded())
-                .log("ready");
+                        SystemNanoClock.INSTANCE));
+        opened(() -> stop(conductor));
+    }
+
+    private StatusDocument.Endpoint endpoint(EndpointFacts facts) {
+        return new StatusDocument.Endpoint(
+                settings.store().endpoint(),
+                settings.store().bucket(),
+                true,
+                facts.putIfAbsent() && facts.putIfMatch(),
+                facts.deleteIfMatch(),
+                facts.etagForm().name().toLowerCase(Locale.ROOT));
     }
 
     private static ThreadFactory threads(String name) {
@@ -189,7 +261,13 @@ public final class Daemon implements AutoCloseable {
             return;
         }
         try {
-            conductor.stop().get();
+            conductor.stop().get(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS);
+        } catch (TimeoutException e) {
+            log.atWarn()
+                    .addKeyValue("seconds", STOP_LIMIT.toSeconds())
+                    .log(
+                            "the object store does not answer; stopping without it, what was in"
+                                    + " flight is settled at the next start");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException e) {
@@ -198,8 +276,9 @@ public final class Daemon implements AutoCloseable {
     }
 
     /**
-     * Stops cleanly: no new requests, objects in flight are finished, batches that are committed go on at
-     * the next start, open ones are discarded then.
+     * Stops cleanly: no new batches, objects in flight are finished, batches that are committed go on at
+     * the next start, open ones are discarded then. Takes about {@link #STOP_LIMIT} at most: an object
+     * store that hangs is left behind, as after a crash.
      */
     @Override
     public synchronized void close() throws IOException {
@@ -208,10 +287,13 @@ public final class Daemon implements AutoCloseable {
         }
         closed = true;
         var failure = new IOException("not everything could be closed");
-        for (Closing room : rooms) {
+        for (AutoCloseable room : rooms) {
             try {
                 room.close();
             } catch (Exception e) {
+                if (e instanceof InterruptedException) {
+                    Thread.currentThread().interrupt();
+                }
                 failure.addSuppressed(e);
             }
         }

@@ -1,7 +1,6 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.diskcache.CacheDirectory;
-import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.LocalDisk;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyOutcome;
@@ -57,8 +56,8 @@ public final class OfflineRecovery {
      */
     public static Result run(DaemonSettings settings, Listener listener) throws IOException {
         var cacheDir = new CacheDirectory(settings.cacheDir());
-        Disk disk = new LocalDisk();
-        try (CacheDirLock lock = CacheDirLock.take(cacheDir.root());
+        var disk = new LocalDisk();
+        try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
                 ObjectStore store = AwsObjectStore.connect(settings.store(), new SecureRandom());
                 ExecutorService transfers =

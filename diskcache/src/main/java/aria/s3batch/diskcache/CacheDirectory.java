@@ -40,17 +40,23 @@ public record CacheDirectory(Path root) {
     }
 
     /**
-     * Makes the folders, durably: to be called at start, before anything is staged.
+     * Makes the folders, and what is missing of the way to them, durably: to be called at start, before
+     * anything is staged.
      */
     public void create(Disk disk) throws IOException {
-        Path parent = root.getParent();
-        if (parent != null && !disk.exists(root)) {
-            disk.createDirectories(root);
-            disk.syncDirectory(parent);
-        }
+        create(disk, root.toAbsolutePath().normalize());
         disk.createDirectories(batches());
         disk.createDirectories(blockCache());
         disk.syncDirectory(root);
+    }
+
+    private static void create(Disk disk, Path folder) throws IOException {
+        Path parent = folder.getParent();
+        if (parent != null && !disk.exists(folder)) {
+            create(disk, parent);
+            disk.createDirectories(folder);
+            disk.syncDirectory(parent);
+        }
     }
 
     /**

@@ -100,6 +100,16 @@ public final class TableCache implements Closeable {
         this.slots = new PageSlots(base, disk, space, pageFile, exclusive);
     }
 
+    /**
+     * Starts what the first table with a staged page would wait for: Chronicle Map compiles code of its own
+     * for a second. Any thread, at any time, once.
+     */
+    public static void warmUp() throws IOException {
+        try (var index = new PageIndex()) {
+            index.put(TableFile.DATA, 0, PageIndex.value(0, 0, false));
+        }
+    }
+
     public TableBase base() {
         return base;
     }

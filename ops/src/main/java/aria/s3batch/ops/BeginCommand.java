@@ -1,5 +1,7 @@
 package aria.s3batch.ops;
 
+import aria.s3batch.daemon.api.BegunDocument;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 

@@ -1,14 +1,17 @@
 package aria.s3batch.ops;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.Problem;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 
 @Command(
         name = "commit",
@@ -56,8 +59,21 @@ final class CommitCommand extends DaemonVerb {
                 new BatchStateDocument(id, ended.state()),
                 () ->
                         output.say(
-                                "batch %s is applied: %d pages, %d blocks"
-                                        .formatted(id, ended.pages(), ended.blocksTotal())));
+                                ("batch %s is applied: %d pages, %d blocks. Servers that have a"
+                                                + " table open show it after: FLUSH TABLES %s")
+                                        .formatted(
+                                                id,
+                                                ended.pages(),
+                                                ended.blocksTotal(),
+                                                flushed(ended.tables()))));
+    }
+
+    /** The tables as a server names them: partitions are flushed with their table. */
+    private static String flushed(List<String> tables) {
+        return tables.stream()
+                .map(name -> name.replaceFirst("#P#.*", ""))
+                .distinct()
+                .collect(Collectors.joining(", "));
     }
 
     /** Runs at every end of this program, so also at Ctrl-C. */

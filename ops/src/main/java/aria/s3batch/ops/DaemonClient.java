@@ -1,6 +1,8 @@
 package aria.s3batch.ops;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.BatchStateDocument;
+import aria.s3batch.daemon.api.BegunDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.StatusDocument;

@@ -1,5 +1,7 @@
 package aria.s3batch.ops;
 
+import aria.s3batch.daemon.api.BatchStateDocument;
+
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;

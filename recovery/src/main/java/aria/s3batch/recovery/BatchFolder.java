@@ -67,6 +67,10 @@ public record BatchFolder(Disk disk, CacheDirectory cacheDir, BatchId batch) {
      */
     public void delete() throws IOException {
         if (!exists()) {
+            // A process killed just here may have deleted it without making that durable.
+            if (disk.exists(cacheDir.batches())) {
+                disk.syncDirectory(cacheDir.batches());
+            }
             return;
         }
         if (isMarked()) {

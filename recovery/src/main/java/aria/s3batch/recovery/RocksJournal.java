@@ -44,8 +44,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  *
  * <p>The write-ahead log is replayed up to the first record that does not check out: after power loss
  * that is the torn end of a write which nobody was told of. A flipped byte in the middle looks the same
- * to RocksDB, and hides what follows. That is why a committed batch has a second witness, {@link
- * CommitMark}, written before the commit is answered.
+ * to RocksDB, and hides what follows. That is why a committed batch has a second witness, the mark in
+ * its {@link BatchFolder}, written before the commit is answered.
  */
 public final class RocksJournal implements CommitJournal {
     private static final int FORMAT = 1;
@@ -79,18 +79,11 @@ public final class RocksJournal implements CommitJournal {
      * Opens the journal, or creates it where there is none.
      *
      * @throws CorruptJournalException what is there cannot be trusted
-     * @throws IOException it cannot be read or written
+     * @throws IOException it cannot be read or written, or has another format
      */
     public static RocksJournal open(Path dir) throws IOException {
         Files.createDirectories(dir);
-        RocksJournal journal = open(dir, RocksDB::open);
-        try {
-            journal.checkFormat();
-            return journal;
-        } catch (IOException | RuntimeException e) {
-            journal.close();
-            throw e;
-        }
+        return checked(open(dir, true, RocksDB::open), true);
     }
 
     /**
@@ -101,18 +94,18 @@ public final class RocksJournal implements CommitJournal {
      * @throws IOException there is no journal, or it cannot be read
      */
     public static RocksJournal openReadOnly(Path dir) throws IOException {
-        return open(dir, RocksDB::openReadOnly);
+        return checked(open(dir, false, RocksDB::openReadOnly), false);
     }
 
     private interface Opening {
         RocksDB open(Options options, String dir) throws RocksDBException;
     }
 
-    private static RocksJournal open(Path dir, Opening opening) throws IOException {
+    private static RocksJournal open(Path dir, boolean create, Opening opening) throws IOException {
         var warnings = new Warnings();
         var options =
                 new Options()
-                        .setCreateIfMissing(true)
+                        .setCreateIfMissing(create)
                         .setParanoidChecks(true)
                         .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
                         .setWriteBufferSize(WRITE_BUFFER_BYTES)
@@ -143,18 +136,32 @@ public final class RocksJournal implements CommitJournal {
         }
     }
 
-    private void checkFormat() throws IOException {
+    private static RocksJournal checked(RocksJournal journal, boolean writable) throws IOException {
+        try {
+            journal.checkFormat(writable);
+            return journal;
+        } catch (IOException | RuntimeException e) {
+            journal.close();
+            throw e;
+        }
+    }
+
+    private void checkFormat(boolean writable) throws IOException {
         byte[] value = read("read the format", () -> db.get(FORMAT_KEY));
         if (value == null) {
-            byte[] written =
-                    JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
-            write("write the format", () -> db.put(synced, FORMAT_KEY, written));
+            if (writable) {
+                byte[] written =
+                        JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
+                write("write the format", () -> db.put(synced, FORMAT_KEY, written));
+            }
             return;
         }
         int found = JournalValue.open(Kind.FORMAT, FORMAT_KEY, value).readInt();
         if (found != FORMAT) {
-            throw new CorruptJournalException(
-                    dir.toString(), "format " + found + ", this version reads " + FORMAT, null);
+            throw new IOException(
+                    ("the journal in %s has format %d, this version reads %d: another version wrote"
+                                    + " it. Nothing was changed; start that version again")
+                            .formatted(dir, found, FORMAT));
         }
     }
 

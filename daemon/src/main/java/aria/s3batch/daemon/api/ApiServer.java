@@ -4,6 +4,9 @@ import aria.s3batch.daemon.BatchException;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import jdk.net.ExtendedSocketOptions;
+import jdk.net.UnixDomainPrincipal;
+
 import org.agrona.concurrent.NanoClock;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
@@ -35,7 +38,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 
 /**
@@ -57,13 +59,24 @@ public final class ApiServer implements AutoCloseable {
     }
 
     /**
-     * Opens the socket. The caller holds the lock of the cache directory, so a file in its place belongs to
-     * a daemon that is gone, or to one with another cache directory, which is refused.
+     * Opens the socket, with mode 0660. The caller holds the lock of the cache directory, so a socket in its
+     * place belongs to a daemon that is gone, and is replaced, or to one with another cache directory.
+     *
+     * @throws BatchException somebody listens there, or the file is no socket; nothing was changed
+     * @throws IOException the socket cannot be made
      */
     public static ApiServer start(
             Path socket, BatchRoutes batches, PageRoutes pages, NanoClock clock)
             throws IOException {
-        makeWay(socket);
+        try {
+            removeStale(socket);
+            Path folder = socket.toAbsolutePath().getParent();
+            if (folder != null) {
+                Files.createDirectories(folder);
+            }
+        } catch (FileSystemException e) {
+            throw cannotOpen(socket, e);
+        }
         var threads = new QueuedThreadPool(THREADS_MAX);
         threads.setName("api");
         threads.setDaemon(true);
@@ -75,15 +88,32 @@ public final class ApiServer implements AutoCloseable {
         var connector = new UnixDomainServerConnector(server, new HttpConnectionFactory(http));
         connector.setUnixDomainPath(socket);
         server.addConnector(connector);
-        server.setHandler(new Routes(batches, pages, clock, access(socket)));
+        var access = new PeerAccess(socket, PeerAccess::ofNameService);
+        server.setHandler(new Routes(batches, pages, clock, access));
         server.setErrorHandler(ApiServer::refused);
+        var api = new ApiServer(server, socket);
         try {
             server.start();
             Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-rw----"));
+            return api;
         } catch (Exception e) {
-            throw new IOException("cannot open socket " + socket + ": " + e.getMessage(), e);
+            IOException failure = cannotOpen(socket, e);
+            try {
+                api.close();
+            } catch (IOException closing) {
+                failure.addSuppressed(closing);
+            }
+            throw failure;
         }
-        return new ApiServer(server, socket);
+    }
+
+    private static IOException cannotOpen(Path socket, Exception cause) {
+        Throwable first = cause.getCause() == null ? cause : cause.getCause();
+        return new IOException(
+                ("socket %s cannot be opened: %s. Nothing was changed. Set socket to a path in a"
+                                + " folder that user %s can write")
+                        .formatted(socket, first, System.getProperty("user.name")),
+                cause);
     }
 
     /** What Jetty refuses before it asks for a route: no HTTP, or a URI that could mean two things. */
@@ -119,41 +149,20 @@ public final class ApiServer implements AutoCloseable {
         }
     }
 
-    private static PeerAccess access(Path socket) throws IOException {
-        Path folder = socket.toAbsolutePath().getParent();
-        PosixFileAttributes owner =
-                Files.readAttributes(
-                        folder == null ? Path.of("/") : folder, PosixFileAttributes.class);
-        return new PeerAccess(System.getProperty("user.name"), owner.group().getName());
-    }
-
-    /** Makes the socket's folder, and deletes the socket of a daemon that is gone; nothing else. */
-    private static void makeWay(Path socket) throws IOException {
-        try {
-            Path folder = socket.toAbsolutePath().getParent();
-            if (folder != null && !Files.isDirectory(folder)) {
-                Files.createDirectories(folder);
-            }
-            if (!Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
-                return;
-            }
-        } catch (FileSystemException e) {
-            throw new IOException(
-                    "cannot open socket %s: %s is no directory that can be used or made. Nothing was changed"
-                            .formatted(socket, e.getFile()),
-                    e);
+    private static void removeStale(Path socket) throws IOException {
+        if (!Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
+            return;
         }
-        BasicFileAttributes found =
-                Files.readAttributes(socket, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (!found.isOther()) {
+        if (!Files.readAttributes(socket, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                .isOther()) {
             throw new BatchException(
-                    Problem.Kind.FAILED,
-                    "cannot open socket %s: what lies there is no socket. Nothing was changed. Name another path with the socket option"
+                    Problem.Kind.REFUSED,
+                    "%s is there, and is no socket. Nothing was changed. Set socket to another path"
                             .formatted(socket));
         }
         try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             probe.connect(UnixDomainSocketAddress.of(socket));
-        } catch (ConnectException e) {
+        } catch (ConnectException nobodyListens) {
             Files.delete(socket);
             return;
         }
@@ -183,8 +192,13 @@ public final class ApiServer implements AutoCloseable {
                 refuseStrangers(request);
                 Reply reply = route(request);
                 response.setStatus(reply.status());
-                response.getHeaders().put(HttpHeader.CONTENT_TYPE, reply.contentType());
-                reply.writeTo(response, callback);
+                if (reply.body().length > 0) {
+                    response.getHeaders().put(HttpHeader.CONTENT_TYPE, reply.contentType());
+                }
+                response.write(
+                        true,
+                        ByteBuffer.wrap(reply.body()),
+                        Callback.from(callback, reply.written()));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 answer(response, callback, e);
@@ -195,13 +209,19 @@ public final class ApiServer implements AutoCloseable {
         }
 
         private void refuseStrangers(Request request) throws IOException {
-            Object transport =
-                    request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
-            String user = access.refused((SocketChannel) transport, clock.nanoTime());
-            if (!user.isEmpty()) {
+            var channel =
+                    (SocketChannel)
+                            request.getConnectionMetaData()
+                                    .getConnection()
+                                    .getEndPoint()
+                                    .getTransport();
+            UnixDomainPrincipal peer = channel.getOption(ExtendedSocketOptions.SO_PEERCRED);
+            String user = peer.user().getName();
+            if (!access.allows(user, peer.group().getName(), clock.nanoTime())) {
                 throw new BatchException(
                         Problem.Kind.FORBIDDEN,
-                        "user %s may not use this daemon: it serves root, its own user and members of its group"
+                        ("user %s may not use this daemon: it serves root, its own user, and"
+                                        + " members of the group that its socket has")
                                 .formatted(user));
             }
         }
@@ -213,8 +233,7 @@ public final class ApiServer implements AutoCloseable {
             for (int i = 0; i < parts.length; i++) {
                 parts[i] = URIUtil.decodePath(parts[i]); // '#' of a partition comes as %23
             }
-            // "", v1, batches, BATCH, tables, DATABASE, TABLE, FILE: names are not part of the
-            // route
+            // names are no part of a route: "", v1, batches, BATCH, tables, DATABASE, TABLE, FILE
             String[] shape = parts.clone();
             for (int name : new int[] {3, 5, 6, 7}) {
                 if (name < shape.length) {
@@ -265,35 +284,18 @@ public final class ApiServer implements AutoCloseable {
         }
     }
 
-    /** What a route answers. */
-    interface Reply {
-        int status();
-
-        String contentType();
-
-        void writeTo(Response response, Callback callback) throws Exception;
+    /**
+     * What a route answers.
+     *
+     * @param written run once when the body has been sent or given up: what it takes of memory is free then
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record Reply(int status, String contentType, byte[] body, Runnable written) {
+        static final Reply DONE = new Reply(204, "", new byte[0], () -> {});
 
         static Reply json(int status, Object document) throws IOException {
-            return bytes(status, "application/json", JSON.writeValueAsBytes(document));
-        }
-
-        static Reply bytes(int status, String contentType, byte[] body) {
-            return new Reply() {
-                @Override
-                public int status() {
-                    return status;
-                }
-
-                @Override
-                public String contentType() {
-                    return contentType;
-                }
-
-                @Override
-                public void writeTo(Response response, Callback callback) {
-                    response.write(true, ByteBuffer.wrap(body), callback);
-                }
-            };
+            return new Reply(
+                    status, "application/json", JSON.writeValueAsBytes(document), () -> {});
         }
     }
 

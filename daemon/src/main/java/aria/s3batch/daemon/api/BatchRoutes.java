@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.function.Supplier;
 
 /** Routes about batches as a whole: begin, status, plan, commit, abort, resolve. */
@@ -49,7 +48,7 @@ public final class BatchRoutes {
             if (yaml == null) {
                 throw new AssertionError("openapi.yaml is not on the class path");
             }
-            return ApiServer.Reply.bytes(200, "application/yaml", yaml.readAllBytes());
+            return new ApiServer.Reply(200, "application/yaml", yaml.readAllBytes(), () -> {});
         }
     }
 
@@ -62,10 +61,8 @@ public final class BatchRoutes {
                 conductor.begin(names.stream().map(TableName::parse).toList()).get();
         return ApiServer.Reply.json(
                 201,
-                Map.of(
-                        "batch",
+                new BegunDocument(
                         begun.batch().toString(),
-                        "tables",
                         begun.tables().stream().map(TableName::display).toList()));
     }
 
@@ -102,7 +99,7 @@ public final class BatchRoutes {
 
     private static ApiServer.Reply state(BatchDocument document) throws IOException {
         return ApiServer.Reply.json(
-                200, Map.of("batch", document.batch(), "state", document.state()));
+                200, new BatchStateDocument(document.batch(), document.state()));
     }
 
     private static <T> T read(Request request, Class<T> type) throws IOException {

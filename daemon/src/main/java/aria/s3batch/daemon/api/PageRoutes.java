@@ -34,7 +34,7 @@ public final class PageRoutes {
         }
 
         TableName name() {
-            return TableName.parse(database + "/" + table);
+            return new TableName(database, table);
         }
     }
 
@@ -95,13 +95,18 @@ public final class PageRoutes {
                                     from));
         }
         int kib = reserve(bytes + fetchBytes(table));
+        boolean replied = false;
         try {
             ByteBuffer into = ByteBuffer.allocate((int) Math.min(bytes, end - from));
             table.cache().read(file, from, into);
             byte[] body = into.hasRemaining() ? slice(into) : into.array();
-            return ApiServer.Reply.bytes(200, "application/octet-stream", body);
+            replied = true;
+            return new ApiServer.Reply(
+                    200, "application/octet-stream", body, () -> memory.release(kib));
         } finally {
-            memory.release(kib);
+            if (!replied) {
+                memory.release(kib);
+            }
         }
     }
 
@@ -150,7 +155,7 @@ public final class PageRoutes {
                                 ByteBuffer.wrap(body))
                         .get();
             }
-            return ApiServer.Reply.bytes(204, "application/octet-stream", new byte[0]);
+            return ApiServer.Reply.DONE;
         } finally {
             memory.release(kib);
         }
@@ -195,7 +200,7 @@ public final class PageRoutes {
             throw new IllegalArgumentException("say the new length: ?bytes=N");
         }
         conductor.truncate(target.id(), target.name(), file, bytes).get();
-        return ApiServer.Reply.bytes(204, "application/octet-stream", new byte[0]);
+        return ApiServer.Reply.DONE;
     }
 
     /** What reading one block from S3 takes: the object, and its decoded bytes. */

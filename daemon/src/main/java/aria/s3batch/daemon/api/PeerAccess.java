@@ -1,64 +1,81 @@
 package aria.s3batch.daemon.api;
 
-import jdk.net.ExtendedSocketOptions;
-import jdk.net.UnixDomainPrincipal;
-
 import java.io.IOException;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributes;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Who may talk to the daemon: root, the user it runs as, and members of its group. The kernel asks first,
- * by owner, group and mode 0660 of the socket; this asks again, by the credentials of the connected peer
- * (SO_PEERCRED, see unix(7)), so that a socket left open by a careless chmod lets nobody in.
+ * Who may talk to the daemon: root, and owner and group of the socket, as {@code ls -l} shows them. Both
+ * are those of the process, so the daemon's user and its primary group; in a folder with the set-group-id
+ * bit the group is the folder's, and {@code chgrp} of the socket is heeded, too. The kernel asks first, by
+ * mode 0660 of the socket; this asks again, by the credentials of the connected peer, so that a socket
+ * left open by a careless chmod lets nobody in.
  *
- * <p>The kernel knows a peer's primary group only; for the others the name service is asked once a user
- * and minute, through {@code id -Gn}, which knows LDAP and the like.
+ * <p>The kernel knows a peer's primary group only; its others are asked of the name service, once a user
+ * and minute.
  */
 final class PeerAccess {
-    private static final Duration MEMBERSHIP_KNOWN_FOR = Duration.ofMinutes(1);
+    private static final Duration KNOWN_FOR = Duration.ofMinutes(1);
 
-    private final String ownUser;
-    private final String group;
-    private final Map<String, Membership> memberships = new ConcurrentHashMap<>();
+    private final Path socket;
+    private final Groups groups;
+    private final Map<String, Known> known = new ConcurrentHashMap<>();
 
-    private record Membership(boolean member, long untilNanos) {}
-
-    PeerAccess(String ownUser, String group) {
-        this.ownUser = ownUser;
-        this.group = group;
+    /** All groups of a user, by name; none if there is no such user. */
+    interface Groups {
+        Set<String> of(String user) throws IOException;
     }
 
-    /** The peer's user name if it may not talk to us; empty text if it may. */
-    String refused(SocketChannel peer, long nowNanos) throws IOException {
-        UnixDomainPrincipal principal = peer.getOption(ExtendedSocketOptions.SO_PEERCRED);
-        String user = principal.user().getName();
-        boolean allowed =
-                user.equals("root")
-                        || user.equals(ownUser)
-                        || principal.group().getName().equals(group)
-                        || isMember(user, nowNanos);
-        return allowed ? "" : user;
+    private record Known(Set<String> groups, long untilNanos) {}
+
+    PeerAccess(Path socket, Groups groups) {
+        this.socket = socket;
+        this.groups = groups;
     }
 
-    private boolean isMember(String user, long nowNanos) throws IOException {
-        Membership known = memberships.get(user);
-        if (known == null || nowNanos - known.untilNanos() >= 0) {
-            known = new Membership(ask(user), nowNanos + MEMBERSHIP_KNOWN_FOR.toNanos());
-            memberships.put(user, known);
+    /**
+     * @param user the peer's effective user
+     * @param primaryGroup its effective group
+     */
+    boolean allows(String user, String primaryGroup, long nowNanos) throws IOException {
+        if (user.equals("root")) {
+            return true;
         }
-        return known.member();
+        PosixFileAttributes door = Files.readAttributes(socket, PosixFileAttributes.class);
+        String group = door.group().getName();
+        return user.equals(door.owner().getName())
+                || primaryGroup.equals(group)
+                || groups(user, nowNanos).contains(group);
     }
 
-    private boolean ask(String user) throws IOException {
-        Process id = new ProcessBuilder("id", "-Gn", "--", user).redirectErrorStream(true).start();
+    private Set<String> groups(String user, long nowNanos) throws IOException {
+        Known asked = known.get(user);
+        if (asked == null || nowNanos - asked.untilNanos() >= 0) {
+            asked = new Known(groups.of(user), nowNanos + KNOWN_FOR.toNanos());
+            known.put(user, asked);
+        }
+        return asked.groups();
+    }
+
+    /** Groups by {@code id -Gn}, which knows LDAP and the like. */
+    static Set<String> ofNameService(String user) throws IOException {
+        Process id =
+                new ProcessBuilder("id", "-Gn", "--", user)
+                        .redirectError(ProcessBuilder.Redirect.DISCARD)
+                        .start();
         try (var out = id.getInputStream()) {
-            String groups = new String(out.readAllBytes(), StandardCharsets.UTF_8);
-            return id.waitFor() == 0 && Arrays.asList(groups.strip().split(" ")).contains(group);
+            String names = new String(out.readAllBytes(), StandardCharsets.UTF_8);
+            return id.waitFor() == 0
+                    ? new HashSet<>(Arrays.asList(names.strip().split(" ", -1)))
+                    : Set.of();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while asking for the groups of " + user, e);

@@ -8,7 +8,7 @@ import java.util.List;
  * What commit would do now: the answer of {@code GET /v1/batches/{batch}/plan}.
  *
  * @param heads conditions checked at commit, one object each
- * @param gets blocks that are partly staged and not in the local block cache
+ * @param gets upper bound: blocks that are partly staged; those in the local block cache are not fetched
  * @param bytesUp upper bound: compressed tables send less
  * @param seconds at the rate that this daemon measured in earlier applies; null before the first
  * @param costUsd requests at the list price of S3 Standard in us-east-1; transfer inside a region is free

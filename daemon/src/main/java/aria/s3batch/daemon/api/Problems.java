@@ -40,7 +40,7 @@ public final class Problems {
                     default -> Problem.Kind.FAILED;
                 };
         String message = cause.getMessage();
-        return Problem.of(
-                kind, message == null || kind == Problem.Kind.FAILED ? cause.toString() : message);
+        boolean meantForUsers = kind != Problem.Kind.FAILED || cause instanceof BatchException;
+        return Problem.of(kind, meantForUsers && message != null ? message : cause.toString());
     }
 }

@@ -1,0 +1,144 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.diskcache.BlockCache;
+import aria.s3batch.diskcache.CacheSpace;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.OpenTable;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The batches that the daemon knows, who holds which table, and how the last {@value #ENDED_KEPT} that
+ * ended did. Belongs to the conductor's thread.
+ *
+ * <p>Invariant W1: a table is in at most one batch; the others are refused at once.
+ */
+final class Batches {
+    static final int ENDED_KEPT = 1000;
+
+    private static final Logger log = LoggerFactory.getLogger(Batches.class);
+
+    private final CacheSpace space;
+    private final BlockCache blockCache;
+    private final Map<BatchId, Batch> batches = new TreeMap<>();
+    private final Map<TableName, Batch> holders = new HashMap<>();
+    private final LinkedHashMap<BatchId, BatchDocument> ended = new LinkedHashMap<>();
+
+    Batches(CacheSpace space, BlockCache blockCache) {
+        this.space = space;
+        this.blockCache = blockCache;
+    }
+
+    /** Those that have not ended, oldest first. */
+    Collection<Batch> all() {
+        return Collections.unmodifiableCollection(batches.values());
+    }
+
+    /**
+     * @throws BatchException there is none, or it has ended
+     */
+    Batch get(BatchId id) throws BatchException {
+        Batch batch = batches.get(id);
+        if (batch != null) {
+            return batch;
+        }
+        BatchDocument document = ended.get(id);
+        if (document != null) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED, "batch %s is %s already".formatted(id, document.state()));
+        }
+        throw new BatchException(
+                Problem.Kind.NOT_FOUND,
+                "no batch %s: it has never been, or it ended before the daemon was started"
+                        .formatted(id));
+    }
+
+    BatchDocument document(BatchId id) throws BatchException {
+        BatchDocument document = ended.get(id);
+        return document != null ? document : get(id).document();
+    }
+
+    /** W1. */
+    void refuseLocked(Collection<TableName> tables) throws BatchException {
+        for (TableName table : tables) {
+            Batch holder = holders.get(table);
+            if (holder != null) {
+                throw new BatchException(
+                        Problem.Kind.REFUSED,
+                        "%s is locked by batch %s, which is %s. Nothing was changed"
+                                .formatted(table.display(), holder.id, holder.stateName()));
+            }
+        }
+    }
+
+    /** Adds a batch, and with it the locks of its tables, which the caller has found free. */
+    void add(Batch batch) {
+        batches.put(batch.id, batch);
+        for (TableName table : batch.tables) {
+            holders.put(table, batch);
+        }
+    }
+
+    /** Forgets a batch, of which nothing is left, as if it had never been. */
+    void remove(Batch batch) {
+        batches.remove(batch.id);
+        for (TableName table : batch.tables) {
+            holders.remove(table, batch);
+        }
+        blockCache.dropBatch(batch.id);
+    }
+
+    /**
+     * Ends a batch that has nothing in the journal: deletes what it staged.
+     *
+     * @throws IOException it could not be deleted; its pages are given up, abort may be called again
+     */
+    BatchDocument discard(Batch batch, Batch.State state) throws IOException {
+        batch.pages = Math.max(batch.pages, batch.pages());
+        batch.state = Batch.State.DISCARDING;
+        try {
+            for (OpenTable table : batch.open) {
+                table.cache().discard();
+            }
+            batch.folder.delete();
+        } catch (IOException e) {
+            batch.reason = "its staged pages cannot be deleted: " + e.getMessage();
+            throw e;
+        }
+        batch.open = List.of();
+        return end(batch, state);
+    }
+
+    /** Takes leave of a batch of which nothing is left on disk or in the journal. */
+    BatchDocument end(Batch batch, Batch.State state) {
+        space.release(batch.keptBytes);
+        batch.state = state;
+        batch.reason = null;
+        remove(batch);
+        BatchDocument document = batch.document();
+        ended.put(batch.id, document);
+        if (ended.size() > ENDED_KEPT) {
+            ended.pollFirstEntry();
+        }
+        log.atInfo()
+                .addKeyValue("batch", batch.id)
+                .addKeyValue("state", state)
+                .addKeyValue("pages", document.pages())
+                .addKeyValue("objects", document.blocksDone())
+                .log("batch ended");
+        return document;
+    }
+}

@@ -1,0 +1,106 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.daemon.BatchConductor.Begun;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.BaseReader;
+import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.Partitions;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.SequencedSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.random.RandomGenerator;
+
+/**
+ * One begin on its way, to and fro between the conductor's thread and a worker: refuse what is locked;
+ * (worker) find the partitions; lock; (worker) read headers and definitions; open. Only reads S3, so
+ * whatever fails is an answer, and leaves nothing but a lock to release.
+ */
+final class Begin {
+    private static final Logger log = LoggerFactory.getLogger(Begin.class);
+
+    private final BatchConductor.Rooms rooms;
+    private final Inbox inbox;
+    private final Batches batches;
+    private final List<TableName> requested;
+
+    Begin(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, List<TableName> requested) {
+        this.rooms = rooms;
+        this.inbox = inbox;
+        this.batches = batches;
+        this.requested = List.copyOf(requested);
+    }
+
+    /** In the conductor's thread, as is {@link #lock}. */
+    void start(CompletableFuture<Begun> answer) throws IOException {
+        if (requested.isEmpty()) {
+            throw new IllegalArgumentException("a batch of no tables");
+        }
+        batches.refuseLocked(requested);
+        inbox.work(answer, this::expand);
+    }
+
+    private void expand(CompletableFuture<Begun> answer) {
+        SequencedSet<TableName> tables = new LinkedHashSet<>();
+        try {
+            for (TableName table : requested) {
+                tables.addAll(Partitions.expand(rooms.store(), table));
+            }
+        } catch (IOException | RuntimeException e) {
+            answer.completeExceptionally(e);
+            return;
+        }
+        inbox.result(answer, waiting -> lock(List.copyOf(tables), waiting));
+    }
+
+    private void lock(List<TableName> tables, CompletableFuture<Begun> answer) throws IOException {
+        batches.refuseLocked(tables); // others may have begun meanwhile
+        RandomGenerator random = rooms.random();
+        BatchId id = BatchId.of(rooms.clock().millis(), random.nextLong(), random.nextLong());
+        var batch = new Batch(id, rooms.recovery().folder(id), tables);
+        batches.add(batch);
+        inbox.work(answer, waiting -> read(batch, waiting));
+    }
+
+    private void read(Batch batch, CompletableFuture<Begun> answer) {
+        List<OpenTable> open = new ArrayList<>();
+        try {
+            for (TableName table : batch.tables) {
+                BaseTable base = BaseTable.read(rooms.store(), table);
+                open.add(open(batch, open.size(), base));
+            }
+        } catch (IOException | RuntimeException e) {
+            inbox.result(
+                    answer,
+                    waiting -> {
+                        batches.remove(batch);
+                        waiting.completeExceptionally(e);
+                    });
+            return;
+        }
+        inbox.result(
+                answer,
+                waiting -> {
+                    batch.open = List.copyOf(open);
+                    batch.state = Batch.State.OPEN;
+                    log.atInfo()
+                            .addKeyValue("batch", batch.id)
+                            .addKeyValue("tables", batch.tablesInWords())
+                            .log("batch opened");
+                    waiting.complete(new Begun(batch.id, batch.tables));
+                });
+    }
+
+    private OpenTable open(Batch batch, int number, BaseTable base) {
+        var reader = new BaseReader(rooms.store(), rooms.blockCache(), batch.id, number, base);
+        return OpenTable.of(base, reader, batch.folder, number, rooms.space());
+    }
+}

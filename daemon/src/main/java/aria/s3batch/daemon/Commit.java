@@ -1,0 +1,105 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.OpenTable;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One commit on its way: seal; (worker) check against S3, make durable; answer. A refusal opens the batch
+ * again. A failure to make it durable leaves unknown what is on disk, and ends the daemon.
+ *
+ * <p>Invariant W2: a commit is answered after {@link Committer#makeDurable} returned, never before.
+ */
+final class Commit {
+    private static final Logger log = LoggerFactory.getLogger(Commit.class);
+
+    private final BatchConductor.Rooms rooms;
+    private final Inbox inbox;
+    private final Batches batches;
+    private final Batch batch;
+    private final List<StagedPages> staged = new ArrayList<>();
+
+    Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch) {
+        this.rooms = rooms;
+        this.inbox = inbox;
+        this.batches = batches;
+        this.batch = batch;
+    }
+
+    /** In the conductor's thread, as are the results of the worker. */
+    void start(CompletableFuture<BatchDocument> answer) throws IOException {
+        batch.refuseUnlessOpen("it cannot be committed");
+        batch.state = Batch.State.COMMITTING;
+        for (OpenTable table : batch.open) {
+            staged.add(table.cache().seal());
+        }
+        inbox.work(answer, this::checkAndWrite);
+    }
+
+    private void checkAndWrite(CompletableFuture<BatchDocument> answer) throws IOException {
+        Committer.Checked checked;
+        try {
+            checked = rooms.committer().check(batch.folder, batch.open, staged);
+        } catch (IOException | RuntimeException e) {
+            inbox.result(answer, waiting -> reopen(e, waiting));
+            return;
+        }
+        if (checked.isEmpty()) {
+            inbox.result(
+                    answer,
+                    waiting -> waiting.complete(batches.discard(batch, Batch.State.APPLIED)));
+            return;
+        }
+        rooms.committer().makeDurable(checked);
+        inbox.result(answer, waiting -> committed(checked, waiting));
+    }
+
+    private void reopen(Exception refusal, CompletableFuture<BatchDocument> answer)
+            throws IOException {
+        for (OpenTable table : batch.open) {
+            table.cache().unseal();
+        }
+        batch.state = Batch.State.OPEN;
+        log.atWarn()
+                .addKeyValue("batch", batch.id)
+                .addKeyValue("reason", refusal.getMessage())
+                .log("commit refused; the batch stays open");
+        answer.completeExceptionally(refusal);
+    }
+
+    private void committed(Committer.Checked checked, CompletableFuture<BatchDocument> answer) {
+        batch.record = checked.batch();
+        batch.pages = batch.pages();
+        closeCaches();
+        batch.state = Batch.State.COMMITTED;
+        batch.applyAtNanos = rooms.nanoClock().nanoTime();
+        log.atInfo()
+                .addKeyValue("batch", batch.id)
+                .addKeyValue("pages", batch.pages)
+                .log("batch committed");
+        answer.complete(batch.document());
+    }
+
+    /** From here on the journal owns the page files, and apply opens them by itself. */
+    private void closeCaches() {
+        try {
+            for (OpenTable table : batch.open) {
+                batch.keptBytes += table.cache().reservedBytes();
+                table.cache().close();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        batch.open = List.of();
+    }
+}
