@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.StandardOpenOption;
 
@@ -44,9 +45,11 @@ public final class CacheDirLock implements AutoCloseable {
                             StandardOpenOption.WRITE);
         } catch (FileSystemException e) {
             String why =
-                    e instanceof AccessDeniedException
-                            ? "permission denied"
-                            : String.valueOf(e.getReason() == null ? e : e.getReason());
+                    switch (e) {
+                        case AccessDeniedException denied -> "permission denied";
+                        case FileAlreadyExistsException file -> "it is no directory";
+                        default -> String.valueOf(e.getReason() == null ? e : e.getReason());
+                    };
             throw new BatchException(
                     Problem.Kind.FAILED,
                     ("cache directory %s cannot be used: %s: %s. Nothing was changed. Set cache-dir"

@@ -27,6 +27,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SortedMap;
 
 /**
@@ -290,11 +292,12 @@ final class RawRequestTest {
 
     private String head(String method, String path, String... fields) {
         String named = path.replace("BATCH", batch).replace("TABLE", table.path());
-        return "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n"
-                .formatted(
-                        method,
-                        named,
-                        fields.length == 0 ? "" : String.join("\r\n", fields) + "\r\n");
+        var lines = new ArrayList<String>();
+        lines.add(method + " " + named + " HTTP/1.1");
+        lines.add("Host: localhost");
+        lines.add("Connection: close");
+        lines.addAll(List.of(fields));
+        return String.join("\r\n", lines) + "\r\n\r\n";
     }
 
     private record Answer(int status, String head, String body) {}

@@ -142,6 +142,17 @@ final class Site implements AutoCloseable {
         }
     }
 
+    /** Until no batch is left. */
+    void awaitNone() throws Exception {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        JsonNode batches = ok("status").get("batches");
+        while (!batches.isEmpty()) {
+            assertThat(System.nanoTime()).as("still %s", batches).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
+            batches = ok("status").get("batches");
+        }
+    }
+
     DaemonProcess.Answer request(String method, String path, byte[] body) throws IOException {
         return daemon.request(method, path, body);
     }
