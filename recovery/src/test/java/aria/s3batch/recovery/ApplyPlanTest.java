@@ -105,6 +105,7 @@ final class ApplyPlanTest {
                         PAGE,
                         bytes(files, TableFile.INDEX),
                         bytes(files, TableFile.DATA),
+                        (long) PAGES_MAX * PAGE,
                         (long) PAGES_MAX * PAGE),
                 (file, page, into) -> into.put(new byte[PAGE]),
                 new MemoryDisk(),
