@@ -66,8 +66,11 @@ final class ConductorWorld implements AutoCloseable {
     private BatchConductor conductor;
     private CacheSpace space;
 
-    ConductorWorld(Path journalDir) throws IOException {
-        rocks = RocksJournal.open(journalDir);
+    /**
+     * @param rocks closed with this world
+     */
+    ConductorWorld(RocksJournal rocks) throws IOException {
+        this.rocks = rocks;
         journal =
                 (CommitJournal)
                         Proxy.newProxyInstance(
@@ -90,7 +93,7 @@ final class ConductorWorld implements AutoCloseable {
 
     /** Two tables of five index and ten data pages, four pages a block. */
     static ConductorWorld withTables(Path journalDir) throws IOException {
-        var world = new ConductorWorld(journalDir);
+        var world = new ConductorWorld(RocksJournal.open(journalDir));
         world.load(table(ORDERS));
         world.load(table(PARTS));
         return world;

@@ -157,7 +157,7 @@ final class ServedBatches implements AutoCloseable {
         }
         conductor.stop().join();
         api.close();
-        runner.close();
+        runner.close(10, parked -> {}); // which it interrupts then
         workers.shutdownNow();
         journal.close();
         if (failed.isDone()) {
