@@ -46,6 +46,9 @@ import java.util.function.Supplier;
  * A cache directory has one; it starts in any state of the disk that a crash can leave.
  */
 public final class Daemon implements AutoCloseable {
+    /** Of the cache directory's disk, for the journal: page files do not grow into it. */
+    private static final long JOURNAL_ROOM = 64 << 20;
+
     private static final Logger log = LoggerFactory.getLogger(Daemon.class);
 
     /** How long the object store may hold up a clean stop. What is in flight then is settled at the next start. */
@@ -73,7 +76,7 @@ public final class Daemon implements AutoCloseable {
     private Daemon(DaemonSettings settings) {
         this.settings = settings;
         this.cacheDir = new CacheDirectory(settings.cacheDir());
-        this.space = new CacheSpace(settings.cacheSizeBytes());
+        this.space = new CacheSpace(settings.cacheSizeBytes(), JOURNAL_ROOM);
     }
 
     /**

@@ -114,6 +114,7 @@ final class PageSlots {
                 disk.delete(path); // left by an earlier try that could not clean up
             }
             disk.createDirectories(folder());
+            space.requireFree(disk, folder(), bytes);
             fileMayExist = true;
             file = PageFile.create(disk, path, base.pageBytes(), base.batch(), base.table());
         } finally {
@@ -129,11 +130,12 @@ final class PageSlots {
         free.set(0, slots);
     }
 
-    private void addSlot() throws CacheFullException {
+    private void addSlot() throws IOException {
         if (slots == PageFile.SLOTS_MAX) {
             throw new CacheFullException(
                     path + " has " + slots + " slots, and no more can be: commit this batch first");
         }
+        space.requireFree(disk, folder(), base.pageBytes());
         space.reserve(base.pageBytes());
         release(slots++);
     }

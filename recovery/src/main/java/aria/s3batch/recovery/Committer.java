@@ -1,5 +1,6 @@
 package aria.s3batch.recovery;
 
+import aria.s3batch.diskcache.CacheFullException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.format.AriaHeader;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -35,9 +37,16 @@ import java.util.concurrent.Executor;
  * <p>Invariants: C1 no table has a header that breaks {@link HeaderRules}. C2 each file is exactly as long
  * as its header says. C3 {@code aria}, {@code frm} and every touched block are what the batch is based
  * on. C4 page files are synced before the journal names them, the journal before the mark, the mark
- * before the answer.
+ * before the answer. C5 a commit begins only where the disk has room for it: a journal that failed half
+ * way ends the daemon.
  */
 public final class Committer {
+    /** Free disk that a commit asks for, beside its page table: the journal's log, its tables, their merging. */
+    private static final long JOURNAL_BYTES = 16 << 20;
+
+    /** Of the journal, for each staged page: 12 in its log, as many in a table, and some air. */
+    private static final long JOURNAL_BYTES_PER_PAGE = 32;
+
     private final ObjectStore store;
     private final CommitJournal journal;
     private final Disk disk;
@@ -84,6 +93,7 @@ public final class Committer {
      * @param staged what each table's seal gave
      * @throws CommitRefusedException the batch cannot be committed as it is; unseal it, it stays open
      * @throws BaseChangedException an object was changed by another writer since the batch began; as above
+     * @throws CacheFullException the disk has no room for the journal; as above
      * @throws IOException store or disk failed; as above, and the same commit may work later
      */
     public Checked check(BatchFolder folder, List<OpenTable> tables, List<StagedPages> staged)
@@ -107,7 +117,24 @@ public final class Committer {
         var batch =
                 new BatchRecord(
                         id, BatchRecord.State.COMMITTED, clock.millis(), "", false, records);
-        return new Checked(folder, batch, blocks, tables);
+        var checked = new Checked(folder, batch, blocks, tables);
+        if (!checked.isEmpty()) {
+            requireRoom(folder, tables);
+        }
+        return checked;
+    }
+
+    /** C5. */
+    private void requireRoom(BatchFolder folder, List<OpenTable> tables) throws IOException {
+        long pages = tables.stream().mapToLong(table -> table.cache().pages()).sum();
+        long needed = JOURNAL_BYTES + pages * JOURNAL_BYTES_PER_PAGE;
+        Path root = folder.cacheDir().root();
+        long free = disk.freeBytes(root);
+        if (free < needed) {
+            throw new CacheFullException(
+                    "the disk of %s is full: %d MiB are free, and the journal needs %d. Nothing was changed, the batch is still open: free space there, or abort other batches, then commit again"
+                            .formatted(root, free >> 20, needed >> 20));
+        }
     }
 
     /** C1 and C2, and what the table becomes. */

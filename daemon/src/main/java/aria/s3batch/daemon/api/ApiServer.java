@@ -15,6 +15,7 @@ import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -92,10 +93,14 @@ public final class ApiServer implements AutoCloseable {
 
     private static IOException cannotOpen(Path socket, Exception cause) {
         Throwable first = cause.getCause() == null ? cause : cause.getCause();
+        String why =
+                first instanceof FileAlreadyExistsException file
+                        ? file.getFile() + " is no directory"
+                        : first.toString();
         return new IOException(
                 ("socket %s cannot be opened: %s. Nothing was changed. Set socket to a path in a"
                                 + " folder that user %s can write")
-                        .formatted(socket, first, System.getProperty("user.name")),
+                        .formatted(socket, why, System.getProperty("user.name")),
                 cause);
     }
 

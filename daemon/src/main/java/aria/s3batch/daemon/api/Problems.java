@@ -2,9 +2,11 @@ package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
 import aria.s3batch.diskcache.CacheFullException;
+import aria.s3batch.diskcache.DamagedPageFileException;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.recovery.BaseChangedException;
 import aria.s3batch.recovery.CommitRefusedException;
+import aria.s3batch.recovery.CorruptJournalException;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.NoSuchTableException;
 import aria.s3batch.s3block.StoreRefusedException;
@@ -33,6 +35,8 @@ public final class Problems {
                     case CommitRefusedException e -> Problem.Kind.REFUSED;
                     case BaseChangedException e -> Problem.Kind.REFUSED;
                     case DamagedTableException e -> Problem.Kind.QUARANTINED;
+                    case DamagedPageFileException e -> Problem.Kind.QUARANTINED;
+                    case CorruptJournalException e -> Problem.Kind.QUARANTINED;
                     case CacheFullException e -> Problem.Kind.CACHE_FULL;
                     case StoreRefusedException e -> Problem.Kind.UNREACHABLE;
                     case BucketMissingException e -> Problem.Kind.UNREACHABLE;
