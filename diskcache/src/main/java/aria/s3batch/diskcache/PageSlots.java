@@ -17,6 +17,9 @@ import java.util.concurrent.locks.Lock;
  * exclusive lock it takes where readers must not look.
  */
 final class PageSlots {
+    /** The disk is asked how full it is once for so many new slots: the question costs more than a write. */
+    private static final int SLOTS_PER_LOOK = 256;
+
     private final TableBase base;
     private final Disk disk;
     private final CacheSpace space;
@@ -135,7 +138,9 @@ final class PageSlots {
             throw new CacheFullException(
                     path + " has " + slots + " slots, and no more can be: commit this batch first");
         }
-        space.requireFree(disk, folder(), base.pageBytes());
+        if (slots % SLOTS_PER_LOOK == 0) {
+            space.requireFree(disk, folder(), (long) SLOTS_PER_LOOK * base.pageBytes());
+        }
         space.reserve(base.pageBytes());
         release(slots++);
     }
