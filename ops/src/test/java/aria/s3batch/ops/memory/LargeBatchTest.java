@@ -127,8 +127,7 @@ final class LargeBatchTest {
                         int first = request % other.blocks() * other.pagesOfBlock();
                         int count = other.pagesOfBlock();
                         if (request % 2 == 0) {
-                            byte[] images =
-                                    LargeTable.pages(first, count, LargeTable.BATCH_SEED);
+                            byte[] images = LargeTable.pages(first, count, LargeTable.BATCH_SEED);
                             stage(daemon, otherBatch, other, first, images);
                         } else {
                             String path =
@@ -226,8 +225,7 @@ final class LargeBatchTest {
 
     private static void stageHeader(DaemonProcess daemon, String batch, LargeTable table)
             throws IOException {
-        String path =
-                "/v1/batches/%s/tables/%s/index?page=0".formatted(batch, table.name().path());
+        String path = "/v1/batches/%s/tables/%s/index?page=0".formatted(batch, table.name().path());
         assertThat(daemon.request("PUT", path, table.stagedHeader()).status()).isEqualTo(204);
     }
 
