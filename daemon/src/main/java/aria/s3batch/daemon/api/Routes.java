@@ -105,7 +105,14 @@ final class Routes extends Handler.Abstract {
                     true, ByteBuffer.wrap(reply.body()), Callback.from(callback, reply.written()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            answer(request, response, callback, e);
+            answer(
+                    request,
+                    response,
+                    callback,
+                    new BatchException(
+                            Problem.Kind.UNREACHABLE,
+                            "the daemon is stopping, and did not wait for this request: ask for the"
+                                    + " status when it is back"));
         } catch (Exception | AssertionError e) {
             answer(request, response, callback, e);
         }
