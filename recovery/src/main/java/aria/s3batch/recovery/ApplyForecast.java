@@ -78,8 +78,10 @@ public record ApplyForecast(
                 blocks,
                 created,
                 deletes,
-                nothing ? 0 : touched.size() + 2,
-                gets,
+                nothing
+                        ? 0
+                        : touched.size() + 3, // aria and frm at commit, frm before the first PUT
+                nothing ? 0 : gets + 1, // aria before the first PUT
                 blocks + headerPuts,
                 bytesDown,
                 bytesUp);

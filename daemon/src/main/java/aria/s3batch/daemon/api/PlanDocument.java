@@ -7,7 +7,7 @@ import java.util.List;
 /**
  * What commit would do now: the answer of {@code GET /v1/batches/{batch}/plan}.
  *
- * @param heads conditions checked at commit, one object each
+ * @param heads conditions checked at commit, and once more before the first write
  * @param gets upper bound: blocks that are partly staged; those in the local block cache are not fetched
  * @param bytesUp upper bound: compressed tables send less
  * @param seconds at the rate that this daemon measured in earlier applies; null before the first
