@@ -102,6 +102,7 @@ public final class RocksJournal implements CommitJournal {
     }
 
     private static RocksJournal open(Path dir, boolean create, Opening opening) throws IOException {
+        RocksLogCheck.check(dir);
         var warnings = new Warnings();
         var options =
                 new Options()
