@@ -38,7 +38,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /**
@@ -177,7 +176,7 @@ public final class Daemon implements AutoCloseable {
         ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         opened(() -> stop(workers, transfers));
         InstantSource clock = InstantSource.system();
-        var committer = new Committer(store, journal, disk, clock, transfers, concurrency);
+        var committer = new Committer(store, journal, disk, clock, transfers, concurrency, random);
         var applier =
                 new Applier(
                         store,
@@ -187,7 +186,8 @@ public final class Daemon implements AutoCloseable {
                         transfers,
                         concurrency,
                         (long) (Runtime.getRuntime().maxMemory() * APPLY_SHARE),
-                        pause -> LockSupport.parkNanos(pause.toNanos()));
+                        settings.fenceWait(),
+                        new Sleep());
         var conductor =
                 new BatchConductor(
                         new BatchConductor.Rooms(
@@ -197,6 +197,7 @@ public final class Daemon implements AutoCloseable {
                                 committer,
                                 applier,
                                 recovery,
+                                settings.readers(),
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,
