@@ -120,7 +120,8 @@ final class Batch {
                 pages(),
                 progress.done(),
                 progress.total(),
-                reason);
+                reason,
+                record == null ? null : record.readers().word());
     }
 
     /**

@@ -3,8 +3,12 @@ package aria.s3batch.ops;
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.recovery.Readers;
+
+import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -35,10 +39,12 @@ final class CommitCommand extends DaemonVerb {
                             + " progress.")
     boolean noWait;
 
+    @Mixin ReadersOption readers = new ReadersOption();
+
     @Override
     void run(DaemonClient daemon) throws ProblemException {
         String id = batchId(batch);
-        BatchStateDocument committed = commit(daemon, id);
+        BatchStateDocument committed = commit(daemon, id, readers.word());
         if (noWait) {
             output.result(
                     committed, () -> output.say("batch " + id + " is committed and being applied"));
@@ -59,13 +65,19 @@ final class CommitCommand extends DaemonVerb {
                 new BatchStateDocument(id, ended.state()),
                 () ->
                         output.say(
-                                ("batch %s is applied: %d pages, %d blocks. Servers that have a"
-                                                + " table open show it after: FLUSH TABLES %s")
+                                "batch %s is applied: %d pages, %d objects. %s"
                                         .formatted(
                                                 id,
                                                 ended.pages(),
                                                 ended.blocksTotal(),
-                                                flushed(ended.tables()))));
+                                                onServers(ended))));
+    }
+
+    private static String onServers(BatchDocument ended) {
+        return Readers.NONE.word().equals(ended.readers())
+                ? "Servers that have a table open show it after: FLUSH TABLES "
+                        + flushed(ended.tables())
+                : "Servers show it from their next statement on";
     }
 
     /** The tables as a server names them: partitions are flushed with their table. */
@@ -85,10 +97,10 @@ final class CommitCommand extends DaemonVerb {
         }
     }
 
-    private static BatchStateDocument commit(DaemonClient daemon, String id)
-            throws ProblemException {
+    private static BatchStateDocument commit(
+            DaemonClient daemon, String id, @Nullable String readers) throws ProblemException {
         try {
-            return daemon.commit(id);
+            return daemon.commit(id, readers);
         } catch (NoAnswerException e) {
             if (!e.sent()) {
                 throw e;
