@@ -23,18 +23,36 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     final MariaDbServer server;
 
-    private final EmbeddedS3Process s3;
-    private final DaemonProcess daemon;
+    final EmbeddedS3Process s3;
+    private final DaemonProcess.Home home;
     private final Path optionFile;
+    private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
+        this(directory, List.of(), List.of());
+    }
+
+    /**
+     * @param ofServer options of the server, {@code --name=value}
+     * @param ofDaemon options of the daemon, {@code name=value}
+     */
+    ServerScene(Path directory, List<String> ofServer, List<String> ofDaemon) throws IOException {
         s3 = EmbeddedS3Process.start(directory.resolve("s3"));
         bucket = new Bucket(s3);
         var installation = MariaDbServer.Installation.find().orElseThrow();
-        server = MariaDbServer.start(installation, directory.resolve("m"), s3);
+        server = MariaDbServer.start(installation, directory.resolve("m"), s3, ofServer);
         dataDirectory = directory.resolve("m").resolve("data");
-        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, ofDaemon);
         optionFile = home.optionFile();
+        daemon = DaemonProcess.start(home);
+    }
+
+    /** Kills the daemon, as -9 does. */
+    void killDaemon() {
+        daemon.kill();
+    }
+
+    void startDaemon() throws IOException {
         daemon = DaemonProcess.start(home);
     }
 
