@@ -167,12 +167,13 @@ public final class BatchConductor implements Agent {
     public CompletableFuture<Begun> begin(
             List<TableName> requested, CompletableFuture<?> clientEnd) {
         CompletableFuture<Begun> begun = begin(requested);
-        var _ = begun.thenAccept(open -> clientEnd.thenRun(() -> abandon(open.batch())));
+        var _ = begun.thenAcceptBoth(clientEnd, (open, ended) -> abandon(open.batch()));
         return begun;
     }
 
     private void abandon(BatchId id) {
-        inbox.<Void>result(new CompletableFuture<>(), ignored -> batches.find(id).ifPresent(abandoned::add));
+        inbox.<Void>result(
+                new CompletableFuture<>(), ignored -> batches.find(id).ifPresent(abandoned::add));
     }
 
     /** One that is just being committed or mounted is looked at again when that is over. */

@@ -2,12 +2,11 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.format.BatchId;
+import aria.s3batch.recovery.OpenTable;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-
-import aria.s3batch.format.BatchId;
-import aria.s3batch.recovery.OpenTable;
 
 import java.io.IOException;
 import java.util.List;
@@ -29,8 +28,7 @@ final class MountChanges {
         this.inbox = inbox;
     }
 
-    void mount(
-            Batch batch, BatchConductor.Mounter mounter, CompletableFuture<BatchDocument> answer)
+    void mount(Batch batch, BatchConductor.Mounter mounter, CompletableFuture<BatchDocument> answer)
             throws BatchException {
         batch.refuseUnlessOpen("it cannot be mounted");
         batch.refuseWhileMountChanges("it cannot be mounted");

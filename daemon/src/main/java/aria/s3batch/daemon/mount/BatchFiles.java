@@ -156,8 +156,7 @@ final class BatchFiles implements FuseOperations {
             filler.fill(".");
             filler.fill("..");
             for (Map.Entry<String, MountedFile> file : files.entrySet()) {
-                filler.fill(
-                        file.getKey(), stat -> fill(stat, FILE_MODE, file.getValue().length()));
+                filler.fill(file.getKey(), stat -> fill(stat, FILE_MODE, file.getValue().length()));
             }
             return 0;
         } catch (IOException | RuntimeException e) {

@@ -87,8 +87,7 @@ final class BatchMount implements Mounted {
         Fuse fuse = libfuse.build(files);
         var mount = new BatchMount(batch, directory.path(), fuse, onUnmount);
         try {
-            fuse.mount(
-                    SUBTYPE, directory.path(), options(source, root).toArray(String[]::new));
+            fuse.mount(SUBTYPE, directory.path(), options(source, root).toArray(String[]::new));
         } catch (FuseMountFailedException | IllegalArgumentException e) {
             mount.free();
             throw new BatchException(

@@ -165,7 +165,8 @@ final class KernelMounts {
     }
 
     /** Loaded with the first call. */
-    @SuppressWarnings("restricted") // the JVM is started with --enable-native-access; see jvm.options
+    @SuppressWarnings(
+            "restricted") // the JVM is started with --enable-native-access; see jvm.options
     private static final class Native {
         static final MemoryLayout STATE = Linker.Option.captureStateLayout();
         static final VarHandle ERRNO =

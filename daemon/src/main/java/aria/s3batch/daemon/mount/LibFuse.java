@@ -15,7 +15,8 @@ import java.util.stream.Stream;
 
 /** Where libfuse 3 is: its file has the name of a version unless headers are installed, too. */
 final class LibFuse {
-    private static final List<String> NAMES = List.of("libfuse3.so.3", "libfuse3.so.4", "libfuse3.so");
+    private static final List<String> NAMES =
+            List.of("libfuse3.so.3", "libfuse3.so.4", "libfuse3.so");
 
     private static final List<Path> FOLDERS =
             Stream.of("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib")
@@ -36,7 +37,8 @@ final class LibFuse {
                                         Stream.of(
                                                 folder,
                                                 folder.resolve(
-                                                        System.getProperty("os.arch").equals("amd64")
+                                                        System.getProperty("os.arch")
+                                                                        .equals("amd64")
                                                                 ? "x86_64-linux-gnu"
                                                                 : "aarch64-linux-gnu")))
                         .flatMap(folder -> NAMES.stream().map(folder::resolve))
@@ -45,7 +47,8 @@ final class LibFuse {
         if (library.isEmpty()) {
             throw new BatchException(
                     Problem.Kind.FAILED,
-                    "libfuse 3 is not on this machine: install the package fuse3. Nothing was changed");
+                    "libfuse 3 is not on this machine: install the package fuse3. Nothing was"
+                        + " changed");
         }
         try {
             FuseBuilder builder = Fuse.builder();

@@ -58,8 +58,7 @@ record MountDirectory(Path path, int uid, int gid, Optional<byte[]> databaseOpti
             throw new BatchException(
                     Problem.Kind.FORBIDDEN,
                     "user %s may not mount over %s, which belongs to %s: its owner and root may"
-                            .formatted(
-                                    peer.getName(), directory, attributes.owner().getName()));
+                            .formatted(peer.getName(), directory, attributes.owner().getName()));
         }
         if (KernelMounts.isMountPoint(path)) {
             throw refused(directory, "something is mounted there already");

@@ -76,8 +76,7 @@ public final class Mounts implements AutoCloseable {
      * @param peer who asks: root, or the directory's owner
      * @throws BatchException the batch or the directory cannot be used so; nothing is mounted
      */
-    public Mounted mount(
-            BatchId batch, List<OpenTable> tables, Path directory, UserPrincipal peer)
+    public Mounted mount(BatchId batch, List<OpenTable> tables, Path directory, UserPrincipal peer)
             throws IOException {
         MountDirectory point = MountDirectory.check(directory, peer);
         SortedMap<String, MountedFile> files =
