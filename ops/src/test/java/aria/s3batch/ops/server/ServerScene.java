@@ -10,6 +10,7 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,17 +24,26 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     final MariaDbServer server;
 
-    private final EmbeddedS3Process s3;
+    private final S3Server s3;
     private final DaemonProcess daemon;
     private final Path optionFile;
 
     ServerScene(Path directory) throws IOException {
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of());
+    }
+
+    /**
+     * @param s3 closed with the scene
+     * @param daemonOptions further lines of the daemon's option file
+     */
+    ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
+        this.s3 = s3;
         bucket = new Bucket(s3);
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
+        DaemonProcess.Home home =
+                DaemonProcess.Home.create(directory.resolve("d"), s3, daemonOptions);
         optionFile = home.optionFile();
         daemon = DaemonProcess.start(home);
     }
