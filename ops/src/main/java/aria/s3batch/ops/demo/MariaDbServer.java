@@ -22,11 +22,14 @@ public final class MariaDbServer implements AutoCloseable {
     private static final Duration STATEMENT_LIMIT = Duration.ofSeconds(60);
 
     private final Installation installation;
+    private final List<String> command;
     private final Process process;
     private final Path socket;
 
-    private MariaDbServer(Installation installation, Process process, Path socket) {
+    private MariaDbServer(
+            Installation installation, List<String> command, Process process, Path socket) {
         this.installation = installation;
+        this.command = command;
         this.process = process;
         this.socket = socket;
     }
@@ -81,7 +84,6 @@ public final class MariaDbServer implements AutoCloseable {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
         Path socket = directory.resolve("s");
-        Path log = directory.resolve("mariadb.log");
         runOrThrow(
                 List.of(
                         installation.install().toString(),
@@ -117,12 +119,18 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--s3-region=" + EmbeddedS3Process.REGION);
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
+        return launch(installation, command, socket);
+    }
+
+    private static MariaDbServer launch(
+            Installation installation, List<String> command, Path socket) throws IOException {
+        Path log = socket.resolveSibling("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
-        var server = new MariaDbServer(installation, process, socket);
+        var server = new MariaDbServer(installation, command, process, socket);
         try {
             UnixSocket.await(socket, process, log, START_LIMIT);
         } catch (IOException e) {
@@ -130,6 +138,21 @@ public final class MariaDbServer implements AutoCloseable {
             throw e;
         }
         return server;
+    }
+
+    /** {@code kill -9}: what a crash of the server is. */
+    public void kill() {
+        process.destroyForcibly();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** A server on the same files, after this one was killed or closed. */
+    public MariaDbServer startAgain() throws IOException {
+        return launch(installation, command, socket);
     }
 
     /**

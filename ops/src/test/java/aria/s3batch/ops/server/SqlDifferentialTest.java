@@ -83,7 +83,11 @@ final class SqlDifferentialTest {
 
     private static void inABatch(ServerScene scene, String table, String sql, String what)
             throws Exception {
-        scene.batch("sql", "live." + table, "--execute", sql);
+        scene.batch(
+                "sql",
+                "live." + table,
+                "--mariadb-socket=" + scene.dataDirectory.resolveSibling("s"),
+                "--execute=" + sql);
         scene.server.script("work", sql);
         assertThat(scene.server.check("live." + table)).as(what).isEqualTo("OK");
         assertThat(scene.server.check("work." + table)).as(what).isEqualTo("OK");
