@@ -29,7 +29,7 @@ final class KilledSqlTest {
     private static final String STATEMENT =
             "UPDATE t SET v = v + 1, w = REPEAT(CHAR(97 + v % 26), 90)";
 
-    private enum Victim {
+    enum Victim {
         CLIENT,
         SERVER,
         DAEMON
@@ -42,7 +42,7 @@ final class KilledSqlTest {
     @ParameterizedTest
     @EnumSource
     void tableIsAsBeforeOrAsAfterAndTheNextSqlWorks(Victim victim) throws Exception {
-        var random = new Random(SEED * 31 + victim.ordinal());
+        var random = new Random(SEED * 31 + victim.name().hashCode());
         try (var scene = new ServerScene(directory)) {
             scene.server.query(
                     """
