@@ -5,15 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
+import aria.s3batch.ops.AriaS3Batch;
 import aria.s3batch.ops.CommandLineRun;
 import aria.s3batch.ops.demo.Bucket;
+import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -21,21 +25,46 @@ import java.util.Map;
 final class ServerScene implements AutoCloseable {
     final Path dataDirectory;
     final Bucket bucket;
-    final MariaDbServer server;
+    MariaDbServer server;
 
-    private final EmbeddedS3Process s3;
-    private final DaemonProcess daemon;
-    private final Path optionFile;
+    private final S3Server s3;
+    private final DaemonProcess.Home home;
+    private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of());
+    }
+
+    /**
+     * @param s3 closed with the scene
+     * @param daemonOptions further lines of the daemon's option file
+     */
+    ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
+        this.s3 = s3;
         bucket = new Bucket(s3);
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
-        optionFile = home.optionFile();
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, daemonOptions);
         daemon = DaemonProcess.start(home);
+    }
+
+    void killDaemon() {
+        daemon.kill();
+    }
+
+    void startDaemonAgain() throws IOException {
+        daemon = DaemonProcess.start(home);
+    }
+
+    /** A process of the command line, to be killed; its output goes to {@code output}. */
+    Process startBatch(Path output, String verb, String... arguments) throws IOException {
+        List<String> line = new ArrayList<>(List.of(verb, "--defaults-file=" + home.optionFile()));
+        line.addAll(List.of(arguments));
+        return new ProcessBuilder(ChildJava.command(AriaS3Batch.class.getName(), "64m", line))
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
     }
 
     /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
@@ -49,7 +78,7 @@ final class ServerScene implements AutoCloseable {
     CommandLineRun tryBatch(String verb, String... arguments) {
         String[] line = new String[arguments.length + 2];
         line[0] = verb;
-        line[1] = "--defaults-file=" + optionFile;
+        line[1] = "--defaults-file=" + home.optionFile();
         System.arraycopy(arguments, 0, line, 2, arguments.length);
         return CommandLineRun.of(line);
     }
