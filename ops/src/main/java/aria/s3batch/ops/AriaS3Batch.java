@@ -50,6 +50,8 @@ import java.util.function.Function;
             StageCommand.class,
             PutCommand.class,
             GetCommand.class,
+            MountCommand.class,
+            UmountCommand.class,
             PlanCommand.class,
             CommitCommand.class,
             AbortCommand.class,

@@ -104,26 +104,11 @@ final class DaemonClient implements AutoCloseable {
                 BegunDocument.class);
     }
 
-    /** Like {@link #begin}, but the daemon aborts the batch if this process ends before it is committed. */
+    /** As {@link #begin(List)}, and the batch is aborted when this process ends before it is committed. */
     BegunDocument beginBound(List<String> tables) throws ProblemException {
         return json(
                 sendJson("/v1/batches", Map.of("tables", tables, "bound", true), PAGES_LIMIT),
                 BegunDocument.class);
-    }
-
-    /** Shows the batch's tables as files of Aria in a directory, until {@link #unmount} or its end. */
-    void mount(String batch, Path directory) throws ProblemException {
-        sendJson(path(batch) + "/mount", Map.of("directory", directory.toString()), PAGES_LIMIT);
-    }
-
-    /**
-     * @param lazy at once, even while files are open in it; else it is refused then
-     */
-    void unmount(String batch, boolean lazy) throws ProblemException {
-        Request request =
-                request(HttpMethod.DELETE, path(batch) + "/mount", SHORT_LIMIT)
-                        .param("lazy", Boolean.toString(lazy));
-        send(request, SHORT_LIMIT);
     }
 
     BatchDocument batch(String batch) throws ProblemException {
@@ -145,6 +130,25 @@ final class DaemonClient implements AutoCloseable {
         return json(
                 send(HttpMethod.POST, path(batch) + "/abort", SHORT_LIMIT),
                 BatchStateDocument.class);
+    }
+
+    /**
+     * @param directory absolute
+     */
+    BatchDocument mount(String batch, Path directory) throws ProblemException {
+        return json(
+                sendJson(
+                        path(batch) + "/mount",
+                        Map.of("directory", directory.toString()),
+                        SHORT_LIMIT),
+                BatchDocument.class);
+    }
+
+    BatchDocument unmount(String batch, boolean lazy) throws ProblemException {
+        String query = lazy ? "?lazy=true" : "";
+        return json(
+                send(HttpMethod.DELETE, path(batch) + "/mount" + query, SHORT_LIMIT),
+                BatchDocument.class);
     }
 
     /**

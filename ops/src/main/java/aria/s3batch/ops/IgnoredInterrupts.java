@@ -22,7 +22,7 @@ final class IgnoredInterrupts implements AutoCloseable {
                                     new Class<?>[] {handler},
                                     (proxy, method, arguments) -> null));
         } catch (ReflectiveOperationException e) {
-            throw new AssertionError("a JDK without jdk.unsupported", e);
+            throw new LinkageError("a JDK without jdk.unsupported", e);
         }
     }
 
@@ -42,7 +42,7 @@ final class IgnoredInterrupts implements AutoCloseable {
         try {
             handle(before);
         } catch (ReflectiveOperationException e) {
-            throw new AssertionError("a JDK without jdk.unsupported", e);
+            throw new LinkageError("a JDK without jdk.unsupported", e);
         }
     }
 }

@@ -65,7 +65,7 @@ final class ShellCommand extends ServerVerb {
 
     private int runClient(Path options, String database) throws ProblemException, IOException {
         output.out().flush();
-        try (var ignored = new IgnoredInterrupts()) { // Ctrl-C is the client's
+        try (var _ = new IgnoredInterrupts()) { // Ctrl-C is the client's
             return new ProcessBuilder(client().toString(), "--defaults-file=" + options, database)
                     .inheritIO()
                     .start()
