@@ -4,6 +4,7 @@ import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.recovery.Readers;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -28,14 +29,16 @@ final class Commit {
     private final Inbox inbox;
     private final Batches batches;
     private final Batch batch;
+    private final Readers readers;
     private final List<StagedPages> staged = new ArrayList<>();
     private @Nullable Mounted mounted;
 
-    Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch) {
+    Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch, Readers readers) {
         this.rooms = rooms;
         this.inbox = inbox;
         this.batches = batches;
         this.batch = batch;
+        this.readers = readers;
     }
 
     /** In the conductor's thread, as are the results of the worker. */
@@ -53,7 +56,7 @@ final class Commit {
     private void checkAndWrite(CompletableFuture<BatchDocument> answer) throws IOException {
         Committer.Checked checked;
         try {
-            checked = rooms.committer().check(batch.folder, batch.open, staged);
+            checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
         } catch (IOException | RuntimeException e) {
             inbox.result(answer, waiting -> reopen(e, waiting));
             return;
@@ -102,6 +105,7 @@ final class Commit {
         log.atInfo()
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("pages", batch.pages)
+                .addKeyValue("readers", readers.word())
                 .log("batch committed");
         answer.complete(batch.document());
     }

@@ -5,6 +5,9 @@ public sealed interface ApplyOutcome {
     /** The batch is wholly in S3, and nothing of it is left on local disk. */
     record Applied() implements ApplyOutcome {}
 
+    /** It was given up: its fence is down again, and nothing of it is left on local disk. */
+    record Discarded() implements ApplyOutcome {}
+
     /** Kept for an operator; {@code reason} names the object and says what is safe. */
     record Quarantined(String reason) implements ApplyOutcome {}
 

@@ -28,6 +28,7 @@ public final class Partitions {
      * number of partitions only.
      *
      * @throws NoSuchTableException neither a header nor a list of partitions is there
+     * @throws FencedTableException the same, because a batch is being applied
      * @throws DamagedTableException there are more or fewer partitions than the list says
      */
     public static List<TableName> expand(ObjectStore store, TableName table) throws IOException {
@@ -37,7 +38,7 @@ public final class Partitions {
         }
         Optional<StoredObject> par = store.get(names.par());
         if (par.isEmpty()) {
-            throw new NoSuchTableException(table, names.header(), store);
+            throw FenceCopies.whyMissing(store, table, names.header());
         }
         long count = partitionCount(par.get().body(), names.par());
         List<TableName> partitions =
