@@ -256,8 +256,8 @@ final class FrmSections {
             }
             byte[] head = take("head", HEAD_BYTES);
             words.put("format", "" + frm[2]);
-            words.put("engine", "" + (frm[ENGINE_OFFSET] & 0xff));
-            words.put("engine of partitions", "" + (frm[PARTITION_ENGINE_OFFSET] & 0xff));
+            words.put("engine", engine(ENGINE_OFFSET));
+            words.put("engine of partitions", engine(PARTITION_ENGINE_OFFSET));
             words.put("server", "" + u32(51));
             expect("bytes of the file in bytes 10-13", frm.length, u32(10));
             int extra2Bytes = u16(4);
@@ -378,6 +378,16 @@ final class FrmSections {
             throw damaged(
                     "a comment that ends at " + (frm.length - form.length),
                     end.length + " bytes that are none");
+        }
+
+        private String engine(int offset) {
+            int engine = frm[offset] & 0xff;
+            return switch (engine) {
+                case FrmImage.ENGINE_PARTITION -> engine + " partitions";
+                case FrmImage.ENGINE_S3 -> engine + " S3";
+                case FrmImage.ENGINE_ARIA -> engine + " Aria";
+                default -> "" + engine;
+            };
         }
 
         private int u16(int offset) {
