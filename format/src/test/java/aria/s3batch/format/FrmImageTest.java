@@ -162,7 +162,7 @@ class FrmImageTest {
         Map<String, String> words = new LinkedHashMap<>();
         byte[] cut = Arrays.copyOf(part, 900);
         ByteBuffer.wrap(cut).order(ByteOrder.LITTLE_ENDIAN).putInt(10, 900);
-        assertThatThrownBy(() -> FrmImage.parse(cut, KEY, words))
+        assertThatThrownBy(() -> FrmImage.parse(cut, KEY, words::put))
                 .isInstanceOf(DamagedTableException.class)
                 .hasMessageContaining("partitioning of up to ");
         assertThat(words)
