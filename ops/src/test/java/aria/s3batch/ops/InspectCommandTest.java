@@ -117,7 +117,7 @@ class InspectCommandTest {
         save(Fixture.of("part").before());
         Path frm = directory.resolve("fx_shared/part/frm");
         byte[] bytes = Files.readAllBytes(frm);
-        bytes[100] = (byte) 0xff;
+        bytes[83] = (byte) 0xff; // length of the value behind the version
         Files.write(frm, bytes);
         Path par = frm.resolveSibling("par");
         Files.write(par, Arrays.copyOf(Files.readAllBytes(par), 30));
