@@ -284,7 +284,7 @@ final class DefinitionsOnARealServerTest {
     }
 
     private void writeAsAria(TableName table) throws IOException {
-        Map<String, byte[]> objects = bucket.objects(table.database() + "/");
+        Map<String, byte[]> objects = bucket.objects(table.path()); // and its partitions
         var names = new ObjectNames(table);
         byte[] frm = bucket.get(names.frm());
         byte[] par = objects.get(names.par());
