@@ -2,8 +2,7 @@ package aria.s3batch.format;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.function.BiConsumer;
 
 /**
  * The definition of a table: a {@code .frm} file, and the object {@code frm}. Where what lies is said by
@@ -47,18 +46,18 @@ public final class FrmImage {
      * @throws DamagedTableException not a definition as MariaDB writes it, to the last byte
      */
     public static FrmImage parse(byte[] frm, String place) throws DamagedTableException {
-        return parse(frm, place, new HashMap<>());
+        return parse(frm, place, (name, words) -> {});
     }
 
     /**
      * Reads a whole file, and says what is in it.
      *
-     * @param words is given each field in words, in the order of the file, and when this throws those
-     *     before the damage
+     * @param told each field by name and in words, in the order of the file; those before the damage, if
+     *     there is any
      */
-    public static FrmImage parse(byte[] frm, String place, Map<String, String> words)
+    public static FrmImage parse(byte[] frm, String place, BiConsumer<String, String> told)
             throws DamagedTableException {
-        FrmSections sections = FrmSections.read(frm, place, words);
+        FrmSections sections = FrmSections.read(frm, place, told);
         byte[] rebuilt = sections.build();
         int mismatch = Arrays.mismatch(rebuilt, frm);
         if (mismatch >= 0) {

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
+import java.util.function.BiConsumer;
 
 /**
  * A {@code .frm} taken apart, so that it can be put together again with other parts. Little-endian,
@@ -222,24 +222,24 @@ final class FrmSections {
     /**
      * Takes a file apart.
      *
-     * @param words is given what the file says, in words, up to the first damage
+     * @param told what the file says, by name and in words, up to the first damage
      */
-    static FrmSections read(byte[] frm, String place, Map<String, String> words)
+    static FrmSections read(byte[] frm, String place, BiConsumer<String, String> told)
             throws DamagedTableException {
-        return new Reader(frm, place, words).read();
+        return new Reader(frm, place, told).read();
     }
 
     /** Reads from front to end, once. */
     private static final class Reader {
         private final byte[] frm;
         private final String place;
-        private final Map<String, String> words;
+        private final BiConsumer<String, String> told;
         private final ByteBuffer in;
 
-        Reader(byte[] frm, String place, Map<String, String> words) {
+        Reader(byte[] frm, String place, BiConsumer<String, String> told) {
             this.frm = frm;
             this.place = place;
-            this.words = words;
+            this.told = told;
             this.in = ByteBuffer.wrap(frm).order(ByteOrder.LITTLE_ENDIAN);
         }
 
@@ -255,10 +255,10 @@ final class FrmSections {
                         "%02x%02x".formatted(frm[0], frm[1]));
             }
             byte[] head = take("head", HEAD_BYTES);
-            words.put("format", "" + frm[2]);
-            words.put("engine", "" + (frm[ENGINE_OFFSET] & 0xff));
-            words.put("engine of partitions", "" + (frm[PARTITION_ENGINE_OFFSET] & 0xff));
-            words.put("server", "" + u32(51));
+            told.accept("format", "" + frm[2]);
+            told.accept("engine", engine(ENGINE_OFFSET));
+            told.accept("engine of partitions", engine(PARTITION_ENGINE_OFFSET));
+            told.accept("server", "" + u32(51));
             expect("bytes of the file in bytes 10-13", frm.length, u32(10));
             int extra2Bytes = u16(4);
             expect("the position of the keys in bytes 6-7", HEAD_BYTES + extra2Bytes + 4, u16(6));
@@ -271,11 +271,11 @@ final class FrmSections {
             in.position(in.position() + 4);
             byte[] keys = take("keys", keysBytes);
             byte[] record = take("default row", recordBytes);
-            words.put("default row", recordBytes + " bytes");
+            told.accept("default row", recordBytes + " bytes");
             byte[] connection = takeU16("connection");
             byte[] engineName = takeU16("engine name");
             byte[] partitioning = take("partitioning", takeU32("length of the partitioning"));
-            words.put("partitioning", text(partitioning));
+            told.accept("partitioning", text(partitioning));
             byte[] ending = take("end of the partitioning", 2);
             expect("the byte behind the partitioning", 0, ending[0]);
             byte[] parsersAndComment = take("parser names and comment", formAt - in.position());
@@ -322,12 +322,12 @@ final class FrmSections {
                 switch (type) {
                     case EXTRA2_VERSION -> {
                         expect("bytes of the version at " + at, VERSION_BYTES, length);
-                        words.put("version", HexFormat.of().formatHex(value));
+                        told.accept("version", HexFormat.of().formatHex(value));
                         versions++;
                     }
                     case EXTRA2_PARTITION_ENGINE ->
-                            words.put("engine name of partitions", text(value));
-                    default -> words.put("extra2 " + type, length + " bytes");
+                            told.accept("engine name of partitions", text(value));
+                    default -> told.accept("extra2 " + type, length + " bytes");
                 }
             }
             expect("the number of versions (type 0) in extra2", 1, versions);
@@ -341,7 +341,7 @@ final class FrmSections {
             }
             ByteBuffer fields = ByteBuffer.wrap(form).order(ByteOrder.LITTLE_ENDIAN);
             int columns = Short.toUnsignedInt(fields.getShort(258));
-            words.put("columns", "" + columns);
+            told.accept("columns", "" + columns);
             expect(
                     "bytes of form and columns in its bytes 0-1",
                     form.length,
@@ -360,7 +360,7 @@ final class FrmSections {
         private void checkEnd(byte[] end, byte[] form) throws DamagedTableException {
             int inForm = form[COMMENT_OFFSET] & 0xff;
             if (inForm != COMMENT_ELSEWHERE) {
-                words.put("comment", text(form, COMMENT_OFFSET + 1, inForm));
+                told.accept("comment", text(form, COMMENT_OFFSET + 1, inForm));
                 if (end.length > 0 && end[end.length - 1] != 0) {
                     throw damaged("0 behind the last parser name", "" + end[end.length - 1]);
                 }
@@ -371,13 +371,23 @@ final class FrmSections {
                 boolean behindName = at == 0 || end[at - 1] == 0;
                 int length = Short.toUnsignedInt(lengths.getShort(at));
                 if (behindName && at + 2 + length == end.length) {
-                    words.put("comment", text(end, at + 2, length));
+                    told.accept("comment", text(end, at + 2, length));
                     return;
                 }
             }
             throw damaged(
                     "a comment that ends at " + (frm.length - form.length),
                     end.length + " bytes that are none");
+        }
+
+        private String engine(int offset) {
+            int engine = frm[offset] & 0xff;
+            return switch (engine) {
+                case FrmImage.ENGINE_PARTITION -> engine + " partitions";
+                case FrmImage.ENGINE_S3 -> engine + " S3";
+                case FrmImage.ENGINE_ARIA -> engine + " Aria";
+                default -> "" + engine;
+            };
         }
 
         private int u16(int offset) {
@@ -391,7 +401,7 @@ final class FrmSections {
         private byte[] takeU16(String what) throws DamagedTableException {
             byte[] length = take("length of the " + what, 2);
             byte[] text = take(what, length[0] & 0xff | (length[1] & 0xff) << 8);
-            words.put(what, text(text));
+            told.accept(what, text(text));
             return text;
         }
 
