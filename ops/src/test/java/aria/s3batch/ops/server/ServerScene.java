@@ -23,7 +23,7 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     final MariaDbServer server;
 
-    private final EmbeddedS3Process s3;
+    final EmbeddedS3Process s3;
     private final DaemonProcess daemon;
     private final Path optionFile;
 
