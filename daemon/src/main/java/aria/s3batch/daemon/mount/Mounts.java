@@ -106,7 +106,7 @@ public final class Mounts implements AutoCloseable {
         var failure = new IOException("not everything could be unmounted");
         for (BatchMount mount : mounts.values()) {
             try {
-                mount.unmount(true);
+                mount.detach();
             } catch (IOException e) {
                 failure.addSuppressed(e);
             }

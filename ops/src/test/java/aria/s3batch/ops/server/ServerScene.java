@@ -27,7 +27,7 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     MariaDbServer server;
 
-    private final S3Server s3;
+    final S3Server s3;
     private final DaemonProcess.Home home;
     private DaemonProcess daemon;
 
