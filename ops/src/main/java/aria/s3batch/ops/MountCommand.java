@@ -16,7 +16,7 @@ import java.nio.file.Path;
                 + " make or remove a file (CREATE, ALTER, OPTIMIZE, RENAME, DROP) is refused.",
             "",
             "FLUSH TABLES before commit: an open table is refused. Nothing is durable before"
-                + " commit, fsync or not. Commit and abort unmount."
+                    + " commit, fsync or not. Commit and abort unmount."
         })
 final class MountCommand extends DaemonVerb {
     @Parameters(index = "0", paramLabel = "BATCH", description = "Batch id, as begin printed it.")
@@ -27,7 +27,7 @@ final class MountCommand extends DaemonVerb {
             paramLabel = "DIR",
             description =
                     "An empty directory (a db.opt may be there); the files will belong to its"
-                        + " owner. Only root and its owner may mount over it.")
+                            + " owner. Only root and its owner may mount over it.")
     Path directory = Path.of("");
 
     @Override

@@ -48,7 +48,7 @@ final class LibFuse {
             throw new BatchException(
                     Problem.Kind.FAILED,
                     "libfuse 3 is not on this machine: install the package fuse3. Nothing was"
-                        + " changed");
+                            + " changed");
         }
         try {
             FuseBuilder builder = Fuse.builder();

@@ -40,12 +40,13 @@ public final class SqlWords {
 
     /** What lies under a lost connection, where the message only says that it is lost. */
     public static String cause(SQLException failure) {
-        Throwable deepest = failure;
-        while (deepest.getCause() != null) {
-            deepest = deepest.getCause();
+        String words = message(failure);
+        Throwable cause = failure.getCause();
+        while (cause != null) {
+            words = cause.getMessage() == null ? words : cause.getMessage();
+            cause = cause.getCause();
         }
-        String message = deepest.getMessage();
-        return deepest == failure || message == null ? message(failure) : message;
+        return words;
     }
 
     /** Whether the connection is gone, or there never was one. */

@@ -39,18 +39,21 @@ public final class WorkDatabase {
         for (List<String> row :
                 session.rows("SHOW DATABASES LIKE '" + PREFIX.replace("_", "\\_") + "%'")) {
             String name = row.getFirst();
-            try {
-                BatchId batch =
-                        BatchId.parse(name.substring(PREFIX.length()).toUpperCase(Locale.ROOT));
-                if (of(batch).name.equals(name)) {
-                    found.add(new WorkDatabase(name));
-                }
-            } catch (IllegalArgumentException somebodyElses) {
-                // a database that only begins like ours is none of ours
-                continue;
+            if (isOurs(name)) {
+                found.add(new WorkDatabase(name));
             }
         }
         return found;
+    }
+
+    /** A database that only begins like ours is not touched. */
+    private static boolean isOurs(String name) {
+        try {
+            String batch = name.substring(PREFIX.length()).toUpperCase(Locale.ROOT);
+            return of(BatchId.parse(batch)).name.equals(name);
+        } catch (IllegalArgumentException notABatch) {
+            return false;
+        }
     }
 
     public String name() {
