@@ -237,9 +237,15 @@ final class WorkBatch {
             throw e;
         } catch (ProblemException e) {
             phase.set(Phase.OPEN);
-            throw e;
+            throw new ProblemException(
+                    Problem.of(e.kind(), withoutState(e.getMessage()), batch, null), e);
         }
         return committing.awaitApplied();
+    }
+
+    /** The refusal alone: that the batch stays open is true of the daemon's answer, and not for long. */
+    private static String withoutState(String refusal) {
+        return refusal.replace(". Nothing was changed, the batch is still open", "");
     }
 
     /** Ends the batch without a trace; answers what to say of it. */

@@ -108,6 +108,16 @@ public final class WorkDatabase {
         }
     }
 
+    /** Ends the sessions that are still in it, of a client that is gone. */
+    public void endSessions(ServerSession session) throws SQLException {
+        for (List<String> row :
+                session.rows(
+                        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = "
+                                + literal(name))) {
+            session.execute("KILL CONNECTION " + row.getFirst());
+        }
+    }
+
     /** Once nothing is mounted there any more. It need not exist. */
     public void drop(ServerSession session) throws SQLException {
         session.execute("SET SESSION lock_wait_timeout = " + LOCK_WAIT_SECONDS);

@@ -14,6 +14,7 @@ import aria.s3batch.ops.demo.MariaDbServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -24,8 +25,9 @@ final class ServerScene implements AutoCloseable {
     final MariaDbServer server;
 
     private final EmbeddedS3Process s3;
-    private final DaemonProcess daemon;
+    private final DaemonProcess.Home home;
     private final Path optionFile;
+    private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
         s3 = EmbeddedS3Process.start(directory.resolve("s3"));
@@ -33,9 +35,39 @@ final class ServerScene implements AutoCloseable {
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
+        home =
+                DaemonProcess.Home.create(
+                        directory.resolve("d"),
+                        s3,
+                        List.of("[aria_s3_batch]", "mariadb-socket=" + server.socket()));
         optionFile = home.optionFile();
         daemon = DaemonProcess.start(home);
+    }
+
+    /** {@code kill -9} of the daemon. */
+    void killDaemon() {
+        daemon.kill();
+    }
+
+    /** The daemon again, on the same cache directory. */
+    void startDaemon() throws IOException {
+        daemon = DaemonProcess.start(home);
+    }
+
+    /** Starts {@code aria_s3_batch} in a process of its own, as a user does. */
+    ClientProcess client(String verb, String... arguments) throws IOException {
+        var words = new ArrayList<String>();
+        words.add(verb);
+        words.add("--defaults-file=" + optionFile);
+        words.addAll(List.of(arguments));
+        return ClientProcess.start(words, home.directory());
+    }
+
+    /** Runs {@code aria_s3_batch} in a process of its own; it must succeed. */
+    String run(String verb, String... arguments) throws IOException {
+        ClientProcess.Ended ended = client(verb, arguments).end();
+        assertThat(ended.exitCode()).as("%s: %s", verb, ended.err()).isZero();
+        return ended.out();
     }
 
     /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
