@@ -122,6 +122,10 @@ public final class WorkDatabase {
     public void drop(ServerSession session) throws SQLException {
         session.execute("SET SESSION lock_wait_timeout = " + LOCK_WAIT_SECONDS);
         session.execute("DROP DATABASE IF EXISTS " + quoted(name));
+        // a directory that it cannot read is to it none that exists
+        if (session.value("SHOW DATABASES LIKE '" + name.replace("_", "\\_") + "'") != null) {
+            throw new SQLException("the server cannot read its directory");
+        }
     }
 
     /** A table here, to be named in a statement. */
