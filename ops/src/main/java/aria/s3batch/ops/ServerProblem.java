@@ -47,9 +47,7 @@ final class ServerProblem {
         String words = SqlWords.error(failure, statement.line());
         @Nullable String advice = SqlWords.advice(failure);
         return problem(
-                SqlWords.isMountGone(failure) ? Problem.Kind.UNREACHABLE : Problem.Kind.FAILED,
-                advice == null ? words : words + "\n" + advice,
-                failure);
+                Problem.Kind.FAILED, advice == null ? words : words + "\n" + advice, failure);
     }
 
     /** The server cannot open a table that is mounted for it. */

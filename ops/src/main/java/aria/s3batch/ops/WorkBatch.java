@@ -250,6 +250,10 @@ final class WorkBatch {
 
     /** Ends the batch without a trace; answers what to say of it. */
     String abort() {
+        return end().words();
+    }
+
+    private WorkAbort.Outcome end() {
         leaveOpen(Phase.ABORTED);
         return new WorkAbort(daemon, login, database, batch).run(sessions());
     }
@@ -259,8 +263,12 @@ final class WorkBatch {
         if (phase.get() == Phase.COMMITTING) {
             return failure;
         }
-        String words = failure.getMessage() + "\n" + abort();
-        return new ProblemException(Problem.of(failure.kind(), words, batch, null), failure);
+        WorkAbort.Outcome outcome = end();
+        // what the server says of files that nobody serves any more is any error, never the reason
+        Problem.Kind kind = outcome.daemonGone() ? Problem.Kind.UNREACHABLE : failure.kind();
+        return new ProblemException(
+                Problem.of(kind, failure.getMessage() + "\n" + outcome.words(), batch, null),
+                failure);
     }
 
     private List<ServerSession> sessions() {
@@ -285,8 +293,8 @@ final class WorkBatch {
     private void interrupted() {
         if (phase.compareAndSet(Phase.OPEN, Phase.INTERRUPTED)) {
             try (var another = DaemonClient.of(daemonSocket)) {
-                String words = new WorkAbort(another, login, database, batch).run(sessions());
-                output.say("\ninterrupted. " + words);
+                var abort = new WorkAbort(another, login, database, batch);
+                output.say("\ninterrupted. " + abort.run(sessions()).words());
             }
         }
     }

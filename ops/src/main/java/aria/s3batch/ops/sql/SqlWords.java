@@ -14,8 +14,6 @@ public final class SqlWords {
     /** The system's words, in a server's message, for what the mount refuses. */
     private static final String EPERM = "Operation not permitted";
 
-    private static final String ENOTCONN = "Transport endpoint is not connected";
-    private static final String ECONNABORTED = "Software caused connection abort";
     private static final String EIO = "Input/output error";
 
     private SqlWords() {}
@@ -65,21 +63,12 @@ public final class SqlWords {
         return state != null && state.startsWith("28");
     }
 
-    /** Whether the daemon, which serves the mounted tables, is gone. */
-    public static boolean isMountGone(SQLException failure) {
-        String message = message(failure);
-        return message.contains(ENOTCONN) || message.contains(ECONNABORTED);
-    }
-
     /** What to do about an error that comes of how the tables are shown; null for any other. */
     public static @Nullable String advice(SQLException failure) {
         if (message(failure).contains(EPERM)) {
             return "Only rows can change in a batch: statements that make, rename or replace tables"
                     + " are refused (ALTER, OPTIMIZE, REPAIR, CREATE, DROP; instead of TRUNCATE use"
                     + " DELETE without WHERE)";
-        }
-        if (isMountGone(failure)) {
-            return "aria_s3_batchd, which serves the tables, has ended: its log says why";
         }
         if (message(failure).contains(EIO)) {
             return "aria_s3_batchd, which serves the tables, could not read or write: its log says"

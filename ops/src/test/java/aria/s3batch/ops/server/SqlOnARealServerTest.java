@@ -287,8 +287,8 @@ final class SqlOnARealServerTest {
 
         assertThat(ended.exitCode()).as(ended.err()).isEqualTo(5);
         assertThat(ended.err())
-                .contains("aria_s3_batchd", "has ended", "Nothing was changed")
-                .contains("was not committed", "the next `aria_s3_batch sql` drops it");
+                .contains("Nothing was changed", "was not committed", "aria_s3_batchd")
+                .contains("the next `aria_s3_batch sql` drops it");
         scene.startDaemon();
         onBoth("UPDATE orphan SET b=5 WHERE id < 10", "orphan");
     }
