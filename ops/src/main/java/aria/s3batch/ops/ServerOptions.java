@@ -10,6 +10,7 @@ import picocli.CommandLine.Option;
 import java.io.Console;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Objects;
 
 /** Which MariaDB server a verb uses, and as whom. */
 final class ServerOptions {
@@ -30,7 +31,7 @@ final class ServerOptions {
             paramLabel = "NAME",
             description =
                     "Who asks the server; by default `user` of the same groups, else the user of"
-                        + " the operating system, whom unix_socket authentication lets in.")
+                            + " the operating system, whom unix_socket authentication lets in.")
     @Nullable String user;
 
     @Option(
@@ -61,11 +62,8 @@ final class ServerOptions {
     }
 
     private static String ask() throws ProblemException {
-        Console console = System.console();
-        char[] typed =
-                console == null || !console.isTerminal()
-                        ? null
-                        : console.readPassword("Enter password: ");
+        Console console = Objects.requireNonNull(System.console(), "there is one since JDK 22");
+        char[] typed = console.isTerminal() ? console.readPassword("Enter password: ") : null;
         if (typed == null) {
             throw ProblemException.usage(
                     "there is no terminal to ask for the password on: put it into an option file,"

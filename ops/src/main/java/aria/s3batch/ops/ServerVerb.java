@@ -29,7 +29,7 @@ abstract class ServerVerb extends DaemonVerb {
             paramLabel = "TABLE",
             description =
                     "db.table, each by its bare name in the statements. A partitioned table is"
-                        + " named as a whole.")
+                            + " named as a whole.")
     List<TableName> tables = List.of();
 
     @Option(

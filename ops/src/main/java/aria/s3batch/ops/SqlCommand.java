@@ -59,7 +59,7 @@ final class SqlCommand extends ServerVerb {
     boolean dryRun;
 
     /** Most of the heap is left for what the server and the connector make of a statement. */
-    private static final long HEAP_SHARE = 16;
+    private static final long HEAP_SHARE = 8;
 
     private @Nullable DocumentView document;
 
@@ -168,8 +168,7 @@ final class SqlCommand extends ServerVerb {
     @Override
     void planned(PlanDocument plan, String aborted) {
         output.result(
-                document(plan.batch(), "ABORTED", plan),
-                () -> PlanText.print(plan, output.streams().err()));
+                document(plan.batch(), "ABORTED", plan), () -> PlanText.print(plan, output.out()));
         output.say(aborted);
     }
 

@@ -13,10 +13,16 @@ import java.util.List;
 /** Takes back what a batch has in server and daemon, as far as they still answer. */
 record WorkAbort(DaemonClient daemon, ServerLogin login, WorkDatabase database, String batch) {
     /**
-     * @param sessions all that may be at work in the database; they are ended
-     * @return what became of the batch, in words
+     * What became of the batch.
+     *
+     * @param daemonGone whether the daemon did not answer
      */
-    String run(List<ServerSession> sessions) {
+    record Outcome(String words, boolean daemonGone) {}
+
+    /**
+     * @param sessions all that may be at work in the database; they are ended
+     */
+    Outcome run(List<ServerSession> sessions) {
         var words = new ArrayList<String>();
         try (var session = ServerSession.open(login)) {
             for (ServerSession other : sessions) {
@@ -33,8 +39,9 @@ record WorkAbort(DaemonClient daemon, ServerLogin login, WorkDatabase database, 
             unmount();
             words.add(left(e));
         }
-        words.addFirst(abort());
-        return String.join(" ", words);
+        Outcome ofDaemon = abort();
+        words.addFirst(ofDaemon.words());
+        return new Outcome(String.join(" ", words), ofDaemon.daemonGone());
     }
 
     private static void end(ServerSession other, ServerSession session) {
@@ -72,21 +79,23 @@ record WorkAbort(DaemonClient daemon, ServerLogin login, WorkDatabase database, 
                 .formatted(database.name(), SqlWords.message(failure));
     }
 
-    private String abort() {
-        String safe = "Nothing was changed";
+    private Outcome abort() {
         try {
             daemon.abort(batch);
-            return "%s: batch %s is aborted.".formatted(safe, batch);
+            return new Outcome("Nothing was changed: batch %s is aborted.".formatted(batch), false);
         } catch (NoAnswerException e) {
-            return "%s: batch %s was not committed. The daemon does not answer; it discards the batch at its next start."
-                    .formatted(safe, batch);
+            return new Outcome(
+                    "Nothing was changed: batch %s was not committed. aria_s3_batchd, which served its tables, does not answer; its log says why, and it discards the batch at its next start."
+                            .formatted(batch),
+                    true);
         } catch (ProblemException e) {
-            if (e.kind() == Problem.Kind.NOT_FOUND) { // it was restarted
-                return "%s: batch %s is gone, open batches end with the daemon."
-                        .formatted(safe, batch);
-            }
-            return "%s, but batch %s could not be aborted: %s"
-                    .formatted(safe, batch, e.getMessage());
+            return new Outcome(
+                    e.kind() == Problem.Kind.NOT_FOUND
+                            ? "Nothing was changed: batch %s is gone, as open batches end when the daemon is restarted."
+                                    .formatted(batch)
+                            : "Nothing was changed, but batch %s could not be aborted: %s"
+                                    .formatted(batch, e.getMessage()),
+                    false);
         }
     }
 }

@@ -237,13 +237,23 @@ final class WorkBatch {
             throw e;
         } catch (ProblemException e) {
             phase.set(Phase.OPEN);
-            throw e;
+            throw new ProblemException(
+                    Problem.of(e.kind(), withoutState(e.getMessage()), batch, null), e);
         }
         return committing.awaitApplied();
     }
 
+    /** The refusal alone: that the batch stays open is true of the daemon's answer, and not for long. */
+    private static String withoutState(String refusal) {
+        return refusal.replace(". Nothing was changed, the batch is still open", "");
+    }
+
     /** Ends the batch without a trace; answers what to say of it. */
     String abort() {
+        return end().words();
+    }
+
+    private WorkAbort.Outcome end() {
         leaveOpen(Phase.ABORTED);
         return new WorkAbort(daemon, login, database, batch).run(sessions());
     }
@@ -253,8 +263,12 @@ final class WorkBatch {
         if (phase.get() == Phase.COMMITTING) {
             return failure;
         }
-        String words = failure.getMessage() + "\n" + abort();
-        return new ProblemException(Problem.of(failure.kind(), words, batch, null), failure);
+        WorkAbort.Outcome outcome = end();
+        // what the server says of files that nobody serves any more is any error, never the reason
+        Problem.Kind kind = outcome.daemonGone() ? Problem.Kind.UNREACHABLE : failure.kind();
+        return new ProblemException(
+                Problem.of(kind, failure.getMessage() + "\n" + outcome.words(), batch, null),
+                failure);
     }
 
     private List<ServerSession> sessions() {
@@ -279,8 +293,8 @@ final class WorkBatch {
     private void interrupted() {
         if (phase.compareAndSet(Phase.OPEN, Phase.INTERRUPTED)) {
             try (var another = DaemonClient.of(daemonSocket)) {
-                String words = new WorkAbort(another, login, database, batch).run(sessions());
-                output.say("\ninterrupted. " + words);
+                var abort = new WorkAbort(another, login, database, batch);
+                output.say("\ninterrupted. " + abort.run(sessions()).words());
             }
         }
     }

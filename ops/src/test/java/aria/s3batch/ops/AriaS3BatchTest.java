@@ -22,6 +22,8 @@ class AriaS3BatchTest {
     @ValueSource(
             strings = {
                 "",
+                "sql",
+                "shell",
                 "begin",
                 "stage",
                 "put",

@@ -6,15 +6,15 @@ import java.sql.SQLException;
 
 /** Failures of the server in the words of its own client, with advice where the reason is a mounted table. */
 public final class SqlWords {
-    private static final int ER_CANT_CREATE_FILE = 1004;
-    private static final int ER_CANT_CREATE_TABLE = 1005;
-    private static final int ER_ERROR_ON_RENAME = 1025;
-    private static final int ER_FILE_NOT_FOUND = 1017;
-    private static final int ER_GET_ERRNO = 1030;
+    private static final int ER_SERVER_SHUTDOWN = 1053;
+    private static final int ER_CONNECTION_KILLED = 1927;
     private static final int ER_OPEN_AS_READONLY = 1036;
-    private static final int ER_CANT_DELETE_FILE = 1011;
-    private static final int ER_ILLEGAL_HA = 1031;
     private static final int ER_NET_PACKET_TOO_LARGE = 1153;
+
+    /** The system's words, in a server's message, for what the mount refuses. */
+    private static final String EPERM = "Operation not permitted";
+
+    private static final String EIO = "Input/output error";
 
     private SqlWords() {}
 
@@ -40,18 +40,21 @@ public final class SqlWords {
 
     /** What lies under a lost connection, where the message only says that it is lost. */
     public static String cause(SQLException failure) {
-        Throwable deepest = failure;
-        while (deepest.getCause() != null) {
-            deepest = deepest.getCause();
+        String words = message(failure);
+        Throwable cause = failure.getCause();
+        while (cause != null) {
+            words = cause.getMessage() == null ? words : cause.getMessage();
+            cause = cause.getCause();
         }
-        String message = deepest.getMessage();
-        return deepest == failure || message == null ? message(failure) : message;
+        return words;
     }
 
     /** Whether the connection is gone, or there never was one. */
     public static boolean isDisconnected(SQLException failure) {
         String state = failure.getSQLState();
-        return state != null && state.startsWith("08");
+        return state != null && state.startsWith("08")
+                || failure.getErrorCode() == ER_CONNECTION_KILLED
+                || failure.getErrorCode() == ER_SERVER_SHUTDOWN;
     }
 
     /** Whether the server did not let this user in. */
@@ -62,20 +65,19 @@ public final class SqlWords {
 
     /** What to do about an error that comes of how the tables are shown; null for any other. */
     public static @Nullable String advice(SQLException failure) {
+        if (message(failure).contains(EPERM)) {
+            return "Only rows can change in a batch: statements that make, rename or replace tables"
+                    + " are refused (ALTER, OPTIMIZE, REPAIR, CREATE, DROP; instead of TRUNCATE use"
+                    + " DELETE without WHERE)";
+        }
+        if (message(failure).contains(EIO)) {
+            return "aria_s3_batchd, which serves the tables, could not read or write: its log says"
+                    + " why";
+        }
         return switch (failure.getErrorCode()) {
             case ER_OPEN_AS_READONLY ->
                     "A name with its database means the S3 table itself, which the server only"
                         + " reads: write the table's bare name, which is its copy in this batch";
-            case ER_CANT_CREATE_FILE,
-                    ER_CANT_CREATE_TABLE,
-                    ER_CANT_DELETE_FILE,
-                    ER_ERROR_ON_RENAME,
-                    ER_FILE_NOT_FOUND,
-                    ER_GET_ERRNO,
-                    ER_ILLEGAL_HA ->
-                    "Only rows can change in a batch: statements that make, rename or replace"
-                            + " tables are refused (ALTER, OPTIMIZE, REPAIR, CREATE, DROP;"
-                            + " instead of TRUNCATE use DELETE without WHERE)";
             case ER_NET_PACKET_TOO_LARGE ->
                     "Use several statements, or SET GLOBAL max_allowed_packet";
             default -> null;

@@ -39,18 +39,21 @@ public final class WorkDatabase {
         for (List<String> row :
                 session.rows("SHOW DATABASES LIKE '" + PREFIX.replace("_", "\\_") + "%'")) {
             String name = row.getFirst();
-            try {
-                BatchId batch =
-                        BatchId.parse(name.substring(PREFIX.length()).toUpperCase(Locale.ROOT));
-                if (of(batch).name.equals(name)) {
-                    found.add(new WorkDatabase(name));
-                }
-            } catch (IllegalArgumentException somebodyElses) {
-                // a database that only begins like ours is none of ours
-                continue;
+            if (isOurs(name)) {
+                found.add(new WorkDatabase(name));
             }
         }
         return found;
+    }
+
+    /** A database that only begins like ours is not touched. */
+    private static boolean isOurs(String name) {
+        try {
+            String batch = name.substring(PREFIX.length()).toUpperCase(Locale.ROOT);
+            return of(BatchId.parse(batch)).name.equals(name);
+        } catch (IllegalArgumentException notABatch) {
+            return false;
+        }
     }
 
     public String name() {
@@ -105,10 +108,24 @@ public final class WorkDatabase {
         }
     }
 
+    /** Ends the sessions that are still in it, of a client that is gone. */
+    public void endSessions(ServerSession session) throws SQLException {
+        for (List<String> row :
+                session.rows(
+                        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = "
+                                + literal(name))) {
+            session.execute("KILL CONNECTION " + row.getFirst());
+        }
+    }
+
     /** Once nothing is mounted there any more. It need not exist. */
     public void drop(ServerSession session) throws SQLException {
         session.execute("SET SESSION lock_wait_timeout = " + LOCK_WAIT_SECONDS);
         session.execute("DROP DATABASE IF EXISTS " + quoted(name));
+        // a directory that it cannot read is to it none that exists
+        if (session.value("SHOW DATABASES LIKE '" + name.replace("_", "\\_") + "'") != null) {
+            throw new SQLException("the server cannot read its directory");
+        }
     }
 
     /** A table here, to be named in a statement. */

@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
-import aria.s3batch.ops.AriaS3Batch;
 import aria.s3batch.ops.CommandLineRun;
 import aria.s3batch.ops.demo.Bucket;
-import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
@@ -45,26 +43,37 @@ final class ServerScene implements AutoCloseable {
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        home = DaemonProcess.Home.create(directory.resolve("d"), s3, daemonOptions);
+        var lines = new ArrayList<>(daemonOptions);
+        lines.add("[aria_s3_batch]");
+        lines.add("mariadb-socket=" + server.socket());
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
         daemon = DaemonProcess.start(home);
     }
 
+    /** {@code kill -9} of the daemon. */
     void killDaemon() {
         daemon.kill();
     }
 
-    void startDaemonAgain() throws IOException {
+    /** The daemon again, on the same cache directory. */
+    void startDaemon() throws IOException {
         daemon = DaemonProcess.start(home);
     }
 
-    /** A process of the command line, to be killed; its output goes to {@code output}. */
-    Process startBatch(Path output, String verb, String... arguments) throws IOException {
-        List<String> line = new ArrayList<>(List.of(verb, "--defaults-file=" + home.optionFile()));
-        line.addAll(List.of(arguments));
-        return new ProcessBuilder(ChildJava.command(AriaS3Batch.class.getName(), "64m", line))
-                .redirectErrorStream(true)
-                .redirectOutput(output.toFile())
-                .start();
+    /** Starts {@code aria_s3_batch} in a process of its own, as a user does. */
+    ClientProcess client(String verb, String... arguments) throws IOException {
+        var words = new ArrayList<String>();
+        words.add(verb);
+        words.add("--defaults-file=" + home.optionFile());
+        words.addAll(List.of(arguments));
+        return ClientProcess.start(words, home.directory());
+    }
+
+    /** Runs {@code aria_s3_batch} in a process of its own; it must succeed. */
+    String run(String verb, String... arguments) throws IOException {
+        ClientProcess.Ended ended = client(verb, arguments).end();
+        assertThat(ended.exitCode()).as("%s: %s", verb, ended.err()).isZero();
+        return ended.out();
     }
 
     /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
