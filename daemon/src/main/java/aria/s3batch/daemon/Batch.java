@@ -52,6 +52,12 @@ final class Batch {
     /** From OPEN until it is committed or discarded; empty before and after. */
     List<OpenTable> open = List.of();
 
+    /** While its tables are shown as files. */
+    @Nullable Mounted mount;
+
+    /** A worker mounts or unmounts it: what would end the batch, or mount it again, is refused meanwhile. */
+    boolean mountChanging;
+
     /** From the commit on. */
     @Nullable BatchRecord record;
 
@@ -107,7 +113,8 @@ final class Batch {
                 pages(),
                 progress.done(),
                 progress.total(),
-                reason);
+                reason,
+                mount == null ? null : mount.directory().toString());
     }
 
     /**
@@ -125,6 +132,30 @@ final class Batch {
         if (!now.isEmpty()) {
             throw new BatchException(
                     Problem.Kind.REFUSED, "batch %s is %s: %s".formatted(id, now, what));
+        }
+    }
+
+    /**
+     * @param what cannot be done before, as a sentence
+     */
+    void refuseWhileMountChanges(String what) throws BatchException {
+        if (mountChanging) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s is being mounted or unmounted just now: %s; try again"
+                            .formatted(id, what));
+        }
+    }
+
+    /**
+     * @param why as a clause
+     */
+    void refuseIfMounted(String why) throws BatchException {
+        if (mount != null) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s is mounted at %s: %s. Unmount it first"
+                            .formatted(id, mount.directory(), why));
         }
     }
 

@@ -24,10 +24,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.time.InstantSource;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -40,7 +42,7 @@ import java.util.random.RandomGenerator;
  *
  * <p>Its invariants live where they could break: W1, one batch a table, in {@link Batches}; W2, no answer
  * before the commit is durable, in {@link Commit}; W3, one worker a batch, in {@link Applies}; W4, nothing
- * acknowledged after a failure, in {@link Inbox}.
+ * acknowledged after a failure, in {@link Inbox}; W5, no mount outlives its batch, in {@link MountChanges}.
  */
 public final class BatchConductor implements Agent {
     private static final Logger log = LoggerFactory.getLogger(BatchConductor.class);
@@ -62,6 +64,11 @@ public final class BatchConductor implements Agent {
     private final Inbox inbox;
     private final Batches batches;
     private final Applies applies;
+    private final MountChanges mounts;
+
+    /** Batches whose client has ended, and that are to be aborted as soon as they are open. */
+    private final Set<Batch> abandoned = new HashSet<>();
+
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
     private volatile boolean stopping;
 
@@ -76,6 +83,7 @@ public final class BatchConductor implements Agent {
         this.rooms = rooms;
         this.inbox = new Inbox(rooms.workers(), onFatal);
         this.batches = new Batches(rooms.space(), rooms.blockCache());
+        this.mounts = new MountChanges(inbox);
         for (BatchRecord record : found.committed()) {
             Batch batch = adopt(record);
             batch.state = Batch.State.COMMITTED;
@@ -125,6 +133,7 @@ public final class BatchConductor implements Agent {
     @Override
     public int doWork() {
         int workCount = inbox.drain();
+        workCount += abortAbandoned();
         if (stopping && inbox.isIdle()) {
             stopped.complete(null);
         }
@@ -149,6 +158,40 @@ public final class BatchConductor implements Agent {
                 });
     }
 
+    /**
+     * Locks tables for as long as their client is there: when it ends, the batch is aborted, unless it is
+     * committed by then.
+     *
+     * @param clientEnd completes when the client ends
+     */
+    public CompletableFuture<Begun> begin(
+            List<TableName> requested, CompletableFuture<?> clientEnd) {
+        CompletableFuture<Begun> begun = begin(requested);
+        var _ = begun.thenAcceptBoth(clientEnd, (open, ended) -> abandon(open.batch()));
+        return begun;
+    }
+
+    private void abandon(BatchId id) {
+        inbox.<Void>result(
+                new CompletableFuture<>(), ignored -> batches.find(id).ifPresent(abandoned::add));
+    }
+
+    /** One that is just being committed or mounted is looked at again when that is over. */
+    private int abortAbandoned() {
+        int aborted = 0;
+        for (Batch batch : List.copyOf(abandoned)) {
+            if (batch.state == Batch.State.OPEN && !batch.mountChanging && !inbox.isDead()) {
+                log.atInfo().addKeyValue("batch", batch.id).log("its client has ended; aborted");
+                abandoned.remove(batch);
+                discard(batch, new CompletableFuture<>());
+                aborted++;
+            } else if (batch.record != null || batches.find(batch.id).isEmpty()) {
+                abandoned.remove(batch);
+            }
+        }
+        return aborted;
+    }
+
     /** The table of a batch, for reading; safe on any thread, and fails once the batch has ended. */
     public CompletableFuture<OpenTable> table(BatchId id, TableName table) {
         return inbox.ask(answer -> answer.complete(batches.get(id).table(table)));
@@ -160,30 +203,70 @@ public final class BatchConductor implements Agent {
      */
     public CompletableFuture<Void> stagePages(
             BatchId id, TableName table, TableFile file, long page, ByteBuffer images) {
-        return change(id, table, open -> open.cache().stagePages(file, page, images));
+        return change(id, false, table, open -> open.cache().stagePages(file, page, images));
     }
 
     /** Stages any bytes of a file; else as {@link #stagePages}. They are verified at commit. */
     public CompletableFuture<Void> stageBytes(
             BatchId id, TableName table, TableFile file, long offset, ByteBuffer bytes) {
-        return change(id, table, open -> open.cache().stageBytes(file, offset, bytes));
+        return change(id, false, table, open -> open.cache().stageBytes(file, offset, bytes));
     }
 
     /** Sets the length of a file: staged pages behind it are dropped, growth reads as zeros. */
     public CompletableFuture<Void> truncate(
             BatchId id, TableName table, TableFile file, long bytes) {
-        return change(id, table, open -> open.cache().truncate(file, bytes));
+        return change(id, false, table, open -> open.cache().truncate(file, bytes));
+    }
+
+    /** Changes of a batch's tables by those who have them open as files. Otherwise as the methods above. */
+    public Stager stagerOfMount(BatchId id) {
+        return new Stager() {
+            @Override
+            public CompletableFuture<Void> stagePages(
+                    TableName table, TableFile file, long page, ByteBuffer images) {
+                return change(id, true, table, open -> open.cache().stagePages(file, page, images));
+            }
+
+            @Override
+            public CompletableFuture<Void> stageBytes(
+                    TableName table, TableFile file, long offset, ByteBuffer bytes) {
+                return change(
+                        id, true, table, open -> open.cache().stageBytes(file, offset, bytes));
+            }
+
+            @Override
+            public CompletableFuture<Void> truncate(TableName table, TableFile file, long bytes) {
+                return change(id, true, table, open -> open.cache().truncate(file, bytes));
+            }
+        };
+    }
+
+    /** Where changes of one batch's tables go; see the methods of the same names around it. */
+    public interface Stager {
+        CompletableFuture<Void> stagePages(
+                TableName table, TableFile file, long page, ByteBuffer images);
+
+        CompletableFuture<Void> stageBytes(
+                TableName table, TableFile file, long offset, ByteBuffer bytes);
+
+        CompletableFuture<Void> truncate(TableName table, TableFile file, long bytes);
     }
 
     private interface Change {
         void make(OpenTable table) throws IOException;
     }
 
-    private CompletableFuture<Void> change(BatchId id, TableName table, Change change) {
+    /** While it is mounted, only through the mount: the kernel keeps pages that it has read there. */
+    private CompletableFuture<Void> change(
+            BatchId id, boolean throughMount, TableName table, Change change) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
                     batch.refuseUnlessOpen("pages cannot be staged");
+                    if (!throughMount) {
+                        batch.refuseWhileMountChanges("pages cannot be staged");
+                        batch.refuseIfMounted("its pages are changed there alone");
+                    }
                     change.make(batch.table(table));
                     answer.complete(null);
                 });
@@ -202,7 +285,10 @@ public final class BatchConductor implements Agent {
                 });
     }
 
-    /** Discards an open batch: nothing of it is left when the future completes. */
+    /**
+     * Discards an open batch: nothing of it is left when the future completes, and no mount. Files that
+     * are open there answer with errors.
+     */
     public CompletableFuture<BatchDocument> abort(BatchId id) {
         return inbox.ask(
                 answer -> {
@@ -210,8 +296,47 @@ public final class BatchConductor implements Agent {
                     if (batch.state != Batch.State.DISCARDING) {
                         batch.refuseUnlessOpen("it cannot be aborted");
                     }
-                    answer.complete(batches.discard(batch, Batch.State.ABORTED));
+                    batch.refuseWhileMountChanges("it cannot be aborted");
+                    discard(batch, answer);
                 });
+    }
+
+    private void discard(Batch batch, CompletableFuture<BatchDocument> answer) {
+        mounts.detached(
+                batch,
+                () -> {
+                    try {
+                        answer.complete(batches.discard(batch, Batch.State.ABORTED));
+                    } catch (IOException e) {
+                        log.atWarn()
+                                .addKeyValue("batch", batch.id)
+                                .setCause(e)
+                                .log("batch cannot be discarded now; abort it again");
+                        answer.completeExceptionally(e);
+                    }
+                });
+    }
+
+    /** Shows the tables of a batch as files; on a worker, so it may take its time. */
+    public interface Mounter {
+        /**
+         * @throws IOException the answer to the client; nothing is mounted
+         */
+        Mounted mount(List<OpenTable> tables) throws IOException;
+    }
+
+    /** Mounts an open batch. From then on its pages are staged through the mount alone. */
+    public CompletableFuture<BatchDocument> mount(BatchId id, Mounter mounter) {
+        return inbox.ask(
+                answer -> {
+                    refuseStopping();
+                    mounts.mount(batches.get(id), mounter, answer);
+                });
+    }
+
+    /** Ends the mount of an open batch; see {@link Mounted#unmount}. */
+    public CompletableFuture<BatchDocument> unmount(BatchId id, boolean lazy) {
+        return inbox.ask(answer -> mounts.unmount(batches.get(id), lazy, answer));
     }
 
     /** Ends the quarantine of a batch. What was decided is durable when the future completes. */

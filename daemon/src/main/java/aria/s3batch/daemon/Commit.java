@@ -5,6 +5,7 @@ import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,6 +29,7 @@ final class Commit {
     private final Batches batches;
     private final Batch batch;
     private final List<StagedPages> staged = new ArrayList<>();
+    private @Nullable Mounted mounted;
 
     Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch) {
         this.rooms = rooms;
@@ -39,6 +41,8 @@ final class Commit {
     /** In the conductor's thread, as are the results of the worker. */
     void start(CompletableFuture<BatchDocument> answer) throws IOException {
         batch.refuseUnlessOpen("it cannot be committed");
+        batch.refuseWhileMountChanges("it cannot be committed");
+        mounted = batch.mount;
         batch.state = Batch.State.COMMITTING;
         for (OpenTable table : batch.open) {
             staged.add(table.cache().seal());
@@ -55,13 +59,24 @@ final class Commit {
             return;
         }
         if (checked.isEmpty()) {
+            detach();
             inbox.result(
                     answer,
-                    waiting -> waiting.complete(batches.discard(batch, Batch.State.APPLIED)));
+                    waiting -> {
+                        batch.mount = null;
+                        waiting.complete(batches.discard(batch, Batch.State.APPLIED));
+                    });
             return;
         }
         rooms.committer().makeDurable(checked);
+        detach();
         inbox.result(answer, waiting -> committed(checked, waiting));
+    }
+
+    private void detach() {
+        if (mounted != null) {
+            MountChanges.detach(batch.id, mounted);
+        }
     }
 
     private void reopen(Exception refusal, CompletableFuture<BatchDocument> answer)
@@ -80,6 +95,7 @@ final class Commit {
     private void committed(Committer.Checked checked, CompletableFuture<BatchDocument> answer) {
         batch.record = checked.batch();
         batch.pages = batch.pages();
+        batch.mount = null;
         closeCaches();
         batch.state = Batch.State.COMMITTED;
         batch.applyAtNanos = rooms.nanoClock().nanoTime();

@@ -317,6 +317,20 @@ public final class TableCache implements Closeable {
         return dst.position() - start;
     }
 
+    /**
+     * Reads the base of the pages that a range covers in part, so that {@link #stageBytes} of the range
+     * need not wait for it. Any thread.
+     */
+    public void warm(TableFile file, long offset, int bytes) throws IOException {
+        ByteBuffer page = ByteBuffer.allocate(pageBytes);
+        for (long edge : new long[] {offset, offset + bytes}) {
+            long start = edge - edge % pageBytes;
+            if (start != edge && start < length(file)) {
+                read(file, start, page.clear());
+            }
+        }
+    }
+
     /** Reads to the end of the page, of {@code dst} or of the file; false if that has been reached. */
     private boolean readWithinPage(TableFile file, long position, ByteBuffer dst)
             throws IOException {

@@ -157,6 +157,11 @@ public final class Fixture {
         return objects;
     }
 
+    /** The object of that key before the batch. */
+    public byte[] before(String key) {
+        return file("before/" + key);
+    }
+
     /**
      * Everything in the bucket after the batch, as MariaDB has it; frm and par are those of before. Of
      * compressed tables compare what the objects decode to.
@@ -183,7 +188,7 @@ public final class Fixture {
     /** The object {@code aria} before the batch. */
     public AriaHeader headerBefore(TableName unit) {
         String key = new ObjectNames(unit).header();
-        return header(file("before/" + key), key);
+        return header(before(key), key);
     }
 
     /** The first bytes of the local index file after the batch, with the S3 fields zero. */

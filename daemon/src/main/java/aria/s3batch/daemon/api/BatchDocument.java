@@ -14,6 +14,7 @@ import java.util.List;
  * @param blocksDone objects of the batch that are in S3 as it wants them, headers and deletions included
  * @param blocksTotal objects that the batch writes or deletes; 0 until it is committed
  * @param reason why it is quarantined or waits, with what to do; null otherwise
+ * @param mount the directory where its tables are mounted; null if they are not
  */
 public record BatchDocument(
         String batch,
@@ -22,4 +23,5 @@ public record BatchDocument(
         long pages,
         long blocksDone,
         long blocksTotal,
-        @Nullable String reason) {}
+        @Nullable String reason,
+        @Nullable String mount) {}

@@ -1,6 +1,7 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchConductor;
+import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
@@ -51,6 +52,7 @@ final class ServedBatches implements AutoCloseable {
     private final RocksJournal journal;
     private final BatchConductor conductor;
     private final AgentRunner runner;
+    private final Mounts mounts;
     private final Path socket;
     private final ApiServer api;
 
@@ -98,6 +100,7 @@ final class ServedBatches implements AutoCloseable {
                         null,
                         conductor);
         AgentRunner.startOnThread(runner);
+        mounts = new Mounts(conductor, store, space, cacheDir.root(), clock);
         socket = dir.resolve("api.sock");
         api = serve(socket);
     }
@@ -116,11 +119,17 @@ final class ServedBatches implements AutoCloseable {
     }
 
     ApiServer serve(Path path) throws IOException {
-        return ApiServer.start(path, batchRoutes(), pageRoutes(), SystemNanoClock.INSTANCE);
+        return ApiServer.start(
+                path, batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE);
     }
 
     Routes routes(Routes.Access access) {
-        return new Routes(batchRoutes(), pageRoutes(), SystemNanoClock.INSTANCE, access);
+        return new Routes(
+                batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE, access);
+    }
+
+    private MountRoutes mountRoutes() {
+        return new MountRoutes(conductor, mounts);
     }
 
     private PageRoutes pageRoutes() {
@@ -157,6 +166,7 @@ final class ServedBatches implements AutoCloseable {
         }
         conductor.stop().join();
         api.close();
+        mounts.close();
         runner.close(10, parked -> {}); // which it interrupts then
         workers.shutdownNow();
         journal.close();

@@ -212,6 +212,11 @@ public final class MariaDbServer implements AutoCloseable {
         return process.pid();
     }
 
+    /** Where clients connect. */
+    public Path socket() {
+        return socket;
+    }
+
     /** Stops the server; its files stay until the caller deletes them. */
     @Override
     public void close() {

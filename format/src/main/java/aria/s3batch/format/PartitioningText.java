@@ -1,0 +1,69 @@
+package aria.s3batch.format;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * The SQL after a table's columns that says how it is partitioned, as the server writes it into a {@link
+ * FrmImage}: UTF-8, {@code ENGINE = S3} with one space on each side behind every partition, and nowhere
+ * when all is said by a number of partitions alone. In quotes the same letters are a value, a name or a
+ * comment.
+ */
+final class PartitioningText {
+    private static final byte[] FROM = "ENGINE = S3".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] TO = "ENGINE = Aria".getBytes(StandardCharsets.US_ASCII);
+
+    private PartitioningText() {}
+
+    /**
+     * The same with every {@code ENGINE = S3} outside of quotes changed.
+     *
+     * @throws DamagedTableException a quote is not closed, or a partition is in an engine of another name
+     */
+    static byte[] toAria(byte[] text, String place) throws DamagedTableException {
+        var out = new ByteArrayOutputStream(text.length + 64);
+        int at = 0;
+        while (at < text.length) {
+            int end = at + 1;
+            if (text[at] == '\'' || text[at] == '"' || text[at] == '`') {
+                end = quoteEnd(text, at, place);
+            } else if (startsAt(text, at)) {
+                out.writeBytes(TO);
+                at += FROM.length;
+                continue;
+            }
+            out.write(text, at, end - at);
+            at = end;
+        }
+        return out.toByteArray();
+    }
+
+    /** A quote doubled within quotes ends them and begins them again, which is the same here. */
+    private static int quoteEnd(byte[] text, int from, String place) throws DamagedTableException {
+        byte quote = text[from];
+        for (int at = from + 1; at < text.length; at++) {
+            if (text[at] == quote) {
+                return at + 1;
+            }
+            if (text[at] == '\\' && quote != '`') {
+                at++;
+            }
+        }
+        throw new DamagedTableException(
+                place,
+                "an end of the quote at byte %d of the partitioning".formatted(from),
+                "none in its " + text.length + " bytes");
+    }
+
+    private static boolean startsAt(byte[] text, int at) {
+        if (at + FROM.length > text.length) {
+            return false;
+        }
+        for (int i = 0; i < FROM.length; i++) {
+            if (text[at + i] != FROM[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
