@@ -10,7 +10,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -54,8 +53,7 @@ final class KilledSqlTest {
                     """
                             .formatted(ROWS));
             long begun = System.nanoTime();
-            Process whole = startSql(scene, "whole");
-            assertThat(whole.waitFor()).as(said("whole")).isZero();
+            scene.run("sql", "live.t", "--execute=" + STATEMENT);
             long nanos = System.nanoTime() - begun;
             int version = 1;
             for (int round = 1; round <= ROUNDS; round++) {
@@ -63,15 +61,15 @@ final class KilledSqlTest {
                 String what =
                         "%s killed after %d ms, round %d, -Dkill.seed=%d"
                                 .formatted(victim, pause / 1_000_000, round, SEED);
-                Process client = startSql(scene, "killed");
+                ClientProcess client = scene.client("sql", "live.t", "--execute=" + STATEMENT);
                 TimeUnit.NANOSECONDS.sleep(pause); // the time of the kill, not a wait for something
-                kill(scene, victim, client);
-                boolean done = victim != Victim.CLIENT && client.exitValue() == 0;
+                boolean done = kill(scene, victim, client).exitCode() == 0;
                 int found = version(scene, what);
                 assertThat(found).as(what).isBetween(done ? version + 1 : version, version + 1);
                 version = found;
-                Process next = startSql(scene, "next");
-                assertThat(next.waitFor()).as(what + said("next")).isZero();
+                ClientProcess.Ended next =
+                        scene.client("sql", "live.t", "--execute=" + STATEMENT).end();
+                assertThat(next.exitCode()).as(what + ", the next: " + next.err()).isZero();
                 version++;
                 assertThat(version(scene, what)).as(what).isEqualTo(version);
                 assertThat(scene.server.query("SHOW DATABASES LIKE 'aria\\_s3\\_batch\\_%'"))
@@ -81,34 +79,21 @@ final class KilledSqlTest {
         }
     }
 
-    private Process startSql(ServerScene scene, String name) throws IOException {
-        Path socket = scene.dataDirectory.resolveSibling("s");
-        return scene.startBatch(
-                directory.resolve(name + ".out"),
-                "sql",
-                "live.t",
-                "--mariadb-socket=" + socket,
-                "--execute=" + STATEMENT);
-    }
-
-    private String said(String name) throws IOException {
-        Path output = directory.resolve(name + ".out");
-        return "\n" + (Files.exists(output) ? Files.readString(output) : "nothing");
-    }
-
-    private void kill(ServerScene scene, Victim victim, Process client) throws Exception {
+    private ClientProcess.Ended kill(ServerScene scene, Victim victim, ClientProcess client)
+            throws Exception {
         switch (victim) {
-            case CLIENT -> client.destroyForcibly().waitFor();
+            case CLIENT -> client.process().destroyForcibly();
             case SERVER -> scene.server.kill();
             case DAEMON -> scene.killDaemon();
         }
-        assertThat(client.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)).as(said("killed")).isTrue();
+        ClientProcess.Ended ended = client.end();
         switch (victim) {
             case CLIENT -> {}
             case SERVER -> scene.server = scene.server.startAgain();
-            case DAEMON -> scene.startDaemonAgain();
+            case DAEMON -> scene.startDaemon();
         }
         awaitNoBatch(scene);
+        return ended;
     }
 
     /** Applied, or aborted because its client is gone. */

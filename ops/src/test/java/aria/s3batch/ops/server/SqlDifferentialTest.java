@@ -48,7 +48,7 @@ final class SqlDifferentialTest {
 
     private void sameBatchesOnBoth(S3Server store, String compression, int blockBytes)
             throws Exception {
-        try (var scene = new ServerScene(directory, store, List.of())) {
+        try (var scene = new ServerScene(directory, store, List.of("fence-wait=0"))) {
             scene.server.query("CREATE DATABASE live; CREATE DATABASE work");
             sameBatchesOnBoth(scene, compression, blockBytes);
         }
@@ -83,11 +83,7 @@ final class SqlDifferentialTest {
 
     private static void inABatch(ServerScene scene, String table, String sql, String what)
             throws Exception {
-        scene.batch(
-                "sql",
-                "live." + table,
-                "--mariadb-socket=" + scene.dataDirectory.resolveSibling("s"),
-                "--execute=" + sql);
+        scene.batch("sql", "live." + table, "--execute=" + sql);
         scene.server.script("work", sql);
         assertThat(scene.server.check("live." + table)).as(what).isEqualTo("OK");
         assertThat(scene.server.check("work." + table)).as(what).isEqualTo("OK");
