@@ -84,6 +84,7 @@ final class Applies {
             case ApplyOutcome.Discarded discarded -> batches.end(batch, Batch.State.ABORTED);
             case ApplyOutcome.Quarantined quarantined -> {
                 batch.state = Batch.State.QUARANTINED;
+                batch.record = quarantined.batch();
                 batch.reason = quarantined.reason();
                 batch.replayed = false;
                 log.atError()

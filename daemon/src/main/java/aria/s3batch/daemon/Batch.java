@@ -130,6 +130,7 @@ final class Batch {
                 progress.done(),
                 progress.total(),
                 reason,
+                record == null ? null : record.readers().word(),
                 mount == null ? null : mount.directory().toString());
     }
 

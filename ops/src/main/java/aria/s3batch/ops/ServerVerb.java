@@ -24,6 +24,8 @@ import java.util.Map;
 abstract class ServerVerb extends DaemonVerb {
     @Mixin final ServerOptions server = new ServerOptions();
 
+    @Mixin final ReadersOption readers = new ReadersOption();
+
     @Parameters(
             arity = "1..*",
             paramLabel = "TABLE",
@@ -84,7 +86,7 @@ abstract class ServerVerb extends DaemonVerb {
         refuseUnusableMount(daemon, login, own);
         WorkBatch work = WorkBatch.begin(daemon, settings.socketPath(), login, own, tables, output);
         try {
-            end(work, work(work), new Committing(daemon, output, work.id()));
+            end(work, work(work), new Committing(daemon, output, work.id(), readers.word()));
         } catch (ProblemException e) {
             throw work.aborted(e);
         } catch (IOException e) {
@@ -106,7 +108,7 @@ abstract class ServerVerb extends DaemonVerb {
         }
         work.close();
         if (isTrial()) {
-            PlanDocument plan = work.plan();
+            PlanDocument plan = work.plan(readers.word());
             planned(plan, work.abort());
             return;
         }

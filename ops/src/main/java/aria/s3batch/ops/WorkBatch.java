@@ -216,8 +216,8 @@ final class WorkBatch {
         }
     }
 
-    PlanDocument plan() throws ProblemException {
-        return daemon.plan(batch);
+    PlanDocument plan(@Nullable String readers) throws ProblemException {
+        return daemon.plan(batch, readers);
     }
 
     /**

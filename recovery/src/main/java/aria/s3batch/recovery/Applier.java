@@ -148,8 +148,9 @@ public final class Applier {
                     ". Its fence stays up, for blocks may have been written: new statements on its"
                             + " tables get error 1146 until it is resolved";
         }
-        rooms.journal().update(batch.with(BatchRecord.State.QUARANTINED, reason, false));
-        return new ApplyOutcome.Quarantined(reason);
+        BatchRecord quarantined = batch.with(BatchRecord.State.QUARANTINED, reason, false);
+        rooms.journal().update(quarantined);
+        return new ApplyOutcome.Quarantined(reason, quarantined);
     }
 
     /**

@@ -8,8 +8,13 @@ public sealed interface ApplyOutcome {
     /** It was given up: its fence is down again, and nothing of it is left on local disk. */
     record Discarded() implements ApplyOutcome {}
 
-    /** Kept for an operator; {@code reason} names the object and says what is safe. */
-    record Quarantined(String reason) implements ApplyOutcome {}
+    /**
+     * Kept for an operator.
+     *
+     * @param reason names the object and says what is safe
+     * @param batch as the journal has it now
+     */
+    record Quarantined(String reason, BatchRecord batch) implements ApplyOutcome {}
 
     /** The object store cannot be reached or refuses us. Nothing is lost: apply again later. */
     record Waiting(String reason) implements ApplyOutcome {}

@@ -123,7 +123,8 @@ final class CephGateway implements S3Server {
         run("ceph-mon -c ceph.conf --mkfs -i a --monmap monmap --keyring keyring");
         stay("ceph-mon -c ceph.conf -f -i a");
         run("ceph -c ceph.conf --connect-timeout 60 osd new " + store);
-        // By itself an OSD asks for its place before it knows the cluster's id, and ends if it is told so.
+        // By itself an OSD asks for its place before it knows the cluster's id, and ends if it is
+        // told so.
         run("ceph -c ceph.conf osd crush add osd.0 1.0 root=default host=local");
         run("ceph-osd -c ceph.conf -i 0 --mkfs --osd-uuid " + store);
         stay("ceph-osd -c ceph.conf -f -i 0");
