@@ -72,8 +72,8 @@ public final class MariaDbServer implements AutoCloseable {
     /**
      * Starts a server on the bucket; returns when it answers.
      *
-     * @param directory new or empty, with a path short enough for a socket (107 bytes); the caller
-     *     deletes it after {@link #close}
+     * @param directory new, empty, or that of a server that has ended; with a path short enough for a
+     *     socket (107 bytes); the caller deletes it after {@link #close}
      * @throws IOException it did not start; the message shows its log
      */
     public static MariaDbServer start(
@@ -82,16 +82,18 @@ public final class MariaDbServer implements AutoCloseable {
         Path dataDirectory = directory.resolve("data");
         Path socket = directory.resolve("s");
         Path log = directory.resolve("mariadb.log");
-        runOrThrow(
-                List.of(
-                        installation.install().toString(),
-                        "--no-defaults",
-                        "--auth-root-authentication-method=normal",
-                        "--skip-test-db",
-                        "--datadir=" + dataDirectory,
-                        "--user=" + System.getProperty("user.name")),
-                directory.resolve("install.log"),
-                START_LIMIT);
+        if (!Files.exists(dataDirectory)) {
+            runOrThrow(
+                    List.of(
+                            installation.install().toString(),
+                            "--no-defaults",
+                            "--auth-root-authentication-method=normal",
+                            "--skip-test-db",
+                            "--datadir=" + dataDirectory,
+                            "--user=" + System.getProperty("user.name")),
+                    directory.resolve("install.log"),
+                    START_LIMIT);
+        }
         var command = new ArrayList<String>();
         command.add(installation.server().toString());
         command.add("--no-defaults");
@@ -173,6 +175,15 @@ public final class MariaDbServer implements AutoCloseable {
     /** Where clients connect. */
     public Path socket() {
         return socket;
+    }
+
+    /** {@code kill -9}: what a crash of the process is. */
+    public void kill() {
+        try {
+            process.destroyForcibly().waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Stops the server; its files stay until the caller deletes them. */

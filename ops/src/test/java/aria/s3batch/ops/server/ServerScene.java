@@ -22,9 +22,11 @@ import java.util.Map;
 final class ServerScene implements AutoCloseable {
     final Path dataDirectory;
     final Bucket bucket;
-    final MariaDbServer server;
+    MariaDbServer server;
 
     private final EmbeddedS3Process s3;
+    private final MariaDbServer.Installation installation;
+    private final Path serverDirectory;
     private final DaemonProcess.Home home;
     private final Path optionFile;
     private DaemonProcess daemon;
@@ -32,9 +34,10 @@ final class ServerScene implements AutoCloseable {
     ServerScene(Path directory) throws IOException {
         s3 = EmbeddedS3Process.start(directory.resolve("s3"));
         bucket = new Bucket(s3);
-        var installation = MariaDbServer.Installation.find().orElseThrow();
-        server = MariaDbServer.start(installation, directory.resolve("m"), s3);
-        dataDirectory = directory.resolve("m").resolve("data");
+        installation = MariaDbServer.Installation.find().orElseThrow();
+        serverDirectory = directory.resolve("m");
+        server = MariaDbServer.start(installation, serverDirectory, s3);
+        dataDirectory = serverDirectory.resolve("data");
         home =
                 DaemonProcess.Home.create(
                         directory.resolve("d"),
@@ -42,6 +45,16 @@ final class ServerScene implements AutoCloseable {
                         List.of("[aria_s3_batch]", "mariadb-socket=" + server.socket()));
         optionFile = home.optionFile();
         daemon = DaemonProcess.start(home);
+    }
+
+    /** {@code kill -9} of the server. */
+    void killServer() {
+        server.kill();
+    }
+
+    /** The server again, on the same data directory. */
+    void startServer() throws IOException {
+        server = MariaDbServer.start(installation, serverDirectory, s3);
     }
 
     /** {@code kill -9} of the daemon. */
