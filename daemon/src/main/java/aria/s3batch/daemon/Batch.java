@@ -55,6 +55,9 @@ final class Batch {
     /** While its tables are shown as files. */
     @Nullable Mounted mount;
 
+    /** Why what is staged is not all that was written while it was mounted; then it can only be aborted. */
+    @Nullable String lost;
+
     /** A worker mounts or unmounts it: what would end the batch, or mount it again, is refused meanwhile. */
     boolean mountChanging;
 
@@ -144,6 +147,15 @@ final class Batch {
                     Problem.Kind.REFUSED,
                     "batch %s is being mounted or unmounted just now: %s; try again"
                             .formatted(id, what));
+        }
+    }
+
+    void refuseIfIncomplete() throws BatchException {
+        if (lost != null) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s cannot be committed: %s. Abort it; the tables in S3 are as they were"
+                            .formatted(id, lost));
         }
     }
 

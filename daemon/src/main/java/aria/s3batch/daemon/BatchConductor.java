@@ -10,6 +10,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyForecast;
 import aria.s3batch.recovery.BatchRecord;
+import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Recovery;
@@ -60,7 +61,11 @@ public final class BatchConductor implements Agent {
             InstantSource clock,
             RandomGenerator random) {}
 
+    /** Most heap for blocks that open batches read from S3 at a time: six of 4 MiB. */
+    private static final long FETCH_BYTES = 48 << 20;
+
     private final Rooms rooms;
+    private final BlockFetches fetches;
     private final Inbox inbox;
     private final Batches batches;
     private final Applies applies;
@@ -81,6 +86,7 @@ public final class BatchConductor implements Agent {
     public BatchConductor(Rooms rooms, Recovery.Found found, Consumer<Throwable> onFatal)
             throws IOException {
         this.rooms = rooms;
+        this.fetches = new BlockFetches(rooms.workers(), FETCH_BYTES);
         this.inbox = new Inbox(rooms.workers(), onFatal);
         this.batches = new Batches(rooms.space(), rooms.blockCache());
         this.mounts = new MountChanges(inbox);
@@ -154,7 +160,7 @@ public final class BatchConductor implements Agent {
         return inbox.ask(
                 answer -> {
                     refuseStopping();
-                    new Begin(rooms, inbox, batches, requested).start(answer);
+                    new Begin(rooms, fetches, inbox, batches, requested).start(answer);
                 });
     }
 
@@ -281,7 +287,7 @@ public final class BatchConductor implements Agent {
                 answer -> {
                     Batch batch = batches.get(id);
                     refuseStopping();
-                    new Commit(rooms, inbox, batches, batch).start(answer);
+                    new Commit(rooms, mounts, inbox, batches, batch).start(answer);
                 });
     }
 

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One commit on its way: seal; (worker) check against S3, make durable; answer. A refusal opens the batch
+ * One commit on its way: (worker) stage what the kernel has of a mount; seal; (worker) check against S3, make durable; answer. A refusal opens the batch
  * again. A failure to make it durable leaves unknown what is on disk, and ends the daemon.
  *
  * <p>Invariant W2: a commit is answered after {@link Committer#makeDurable} returned, never before.
@@ -25,14 +25,21 @@ final class Commit {
     private static final Logger log = LoggerFactory.getLogger(Commit.class);
 
     private final BatchConductor.Rooms rooms;
+    private final MountChanges mounts;
     private final Inbox inbox;
     private final Batches batches;
     private final Batch batch;
     private final List<StagedPages> staged = new ArrayList<>();
     private @Nullable Mounted mounted;
 
-    Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch) {
+    Commit(
+            BatchConductor.Rooms rooms,
+            MountChanges mounts,
+            Inbox inbox,
+            Batches batches,
+            Batch batch) {
         this.rooms = rooms;
+        this.mounts = mounts;
         this.inbox = inbox;
         this.batches = batches;
         this.batch = batch;
@@ -42,6 +49,11 @@ final class Commit {
     void start(CompletableFuture<BatchDocument> answer) throws IOException {
         batch.refuseUnlessOpen("it cannot be committed");
         batch.refuseWhileMountChanges("it cannot be committed");
+        mounts.synced(batch, answer, this::seal);
+    }
+
+    private void seal(CompletableFuture<BatchDocument> answer) throws IOException {
+        batch.refuseIfIncomplete();
         mounted = batch.mount;
         batch.state = Batch.State.COMMITTING;
         for (OpenTable table : batch.open) {

@@ -83,7 +83,7 @@ final class MountChanges {
                 answer,
                 working -> {
                     try {
-                        mounted.unmount(lazy);
+                        unmount(mounted, lazy);
                     } catch (IOException | RuntimeException e) {
                         inbox.result(
                                 working,
@@ -96,8 +96,56 @@ final class MountChanges {
                     inbox.result(
                             working,
                             waiting -> {
+                                batch.lost = mounted.lost();
                                 unmounted(batch);
                                 waiting.complete(batch.document());
+                            });
+                });
+    }
+
+    private static void unmount(Mounted mounted, boolean lazy) throws IOException {
+        try {
+            mounted.unmount();
+        } catch (BatchException open) {
+            if (!lazy) {
+                throw open;
+            }
+            mounted.detach();
+        }
+    }
+
+    /**
+     * Goes on with {@code next}, in the conductor's thread, when all that was written to the files is
+     * staged: what the kernel still had is like any other write until then.
+     */
+    void synced(
+            Batch batch, CompletableFuture<BatchDocument> answer, Inbox.Command<BatchDocument> next)
+            throws IOException {
+        Mounted mounted = batch.mount;
+        if (mounted == null) {
+            next.run(answer);
+            return;
+        }
+        batch.mountChanging = true;
+        inbox.work(
+                answer,
+                working -> {
+                    IOException failure = null;
+                    try {
+                        mounted.sync();
+                    } catch (IOException e) {
+                        failure = e;
+                    }
+                    IOException failed = failure;
+                    inbox.result(
+                            working,
+                            waiting -> {
+                                batch.mountChanging = false;
+                                batch.lost = mounted.lost();
+                                if (failed != null && batch.lost == null) {
+                                    throw failed;
+                                }
+                                next.run(waiting);
                             });
                 });
     }
@@ -126,7 +174,7 @@ final class MountChanges {
     /** In a worker: takes the files away from whoever has them open. */
     static void detach(BatchId batch, Mounted mounted) {
         try {
-            mounted.unmount(true);
+            mounted.detach();
         } catch (IOException e) {
             log.atWarn()
                     .addKeyValue("batch", batch)

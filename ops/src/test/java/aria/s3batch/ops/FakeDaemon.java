@@ -208,6 +208,7 @@ final class FakeDaemon implements AutoCloseable {
                     header.keystart(),
                     header.compressed(),
                     0,
+                    0,
                     file(TableFile.INDEX),
                     file(TableFile.DATA));
         }

@@ -89,7 +89,14 @@ final class BatchWorld implements AutoCloseable {
         for (TableName table : tables) {
             BaseTable base = BaseTable.read(store, table);
             int number = open.size();
-            var reader = new BaseReader(store, blockCache, BATCH, number, base);
+            var reader =
+                    new BaseReader(
+                            store,
+                            blockCache,
+                            new BlockFetches(Runnable::run, 1 << 20),
+                            BATCH,
+                            number,
+                            base);
             open.add(OpenTable.of(base, reader, folder(), number, space));
         }
         return open;

@@ -53,6 +53,7 @@ public final class PageRoutes {
                         geometry.keystart(),
                         geometry.compressed(),
                         table.cache().pages(),
+                        table.reader().blocksFetched(),
                         file(table, TableFile.INDEX),
                         file(table, TableFile.DATA)));
     }

@@ -1,11 +1,13 @@
 package aria.s3batch.daemon.mount;
 
-import aria.s3batch.diskcache.CacheFullException;
+import aria.s3batch.daemon.Mounted;
 import aria.s3batch.diskcache.CacheSpace;
 
 import org.cryptomator.jfuse.api.DirFiller;
 import org.cryptomator.jfuse.api.Errno;
 import org.cryptomator.jfuse.api.FileInfo;
+import org.cryptomator.jfuse.api.FuseConfig;
+import org.cryptomator.jfuse.api.FuseConnInfo;
 import org.cryptomator.jfuse.api.FuseOperations;
 import org.cryptomator.jfuse.api.Stat;
 import org.cryptomator.jfuse.api.Statvfs;
@@ -18,16 +20,18 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Answers the kernel about one mounted directory, in FUSE's threads. Its files are there from mount to
  * unmount: any change of the directory, or of owner and mode, is refused with EPERM.
  *
- * <p>What fails is EIO to the server and a line in our log, which says why; ENOSPC if {@code cache-size}
- * or the disk is full; EFBIG for a file longer than the table can address.
+ * <p>What fails is EIO to the server and a line in our log, which says why; EFBIG for a file longer than
+ * the table can address. A full cache is EIO, too: at ENOSPC a server waits for room, for ever.
  *
  * <p>Invariant: no exception leaves a callback. It would end the JVM.
  */
@@ -36,7 +40,6 @@ final class BatchFiles implements FuseOperations {
     private static final int ENOENT = 2;
     private static final int EIO = 5;
     private static final int EFBIG = 27;
-    private static final int ENOSPC = 28;
 
     private static final int FILE_MODE = Stat.S_IFREG | 0660;
     private static final int DIRECTORY_MODE = Stat.S_IFDIR | 0770;
@@ -44,11 +47,15 @@ final class BatchFiles implements FuseOperations {
     private static final int STATFS_BLOCK_BYTES = 4096;
     private static final int NAME_MAX = 255;
 
+    private static final String WRITE = "a write";
+    private static final String TRUNCATE = "truncation";
+
     private final SortedMap<String, MountedFile> files;
     private final MountDirectory directory;
     private final Instant mountedAt;
     private final CacheSpace space;
     private final Errno errno;
+    private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
     private final FailureLog failures = new FailureLog();
 
     BatchFiles(
@@ -72,6 +79,7 @@ final class BatchFiles implements FuseOperations {
     @Override
     public Set<Operation> supportedOperations() {
         return EnumSet.of(
+                Operation.INIT,
                 Operation.GET_ATTR,
                 Operation.READ_DIR,
                 Operation.OPEN,
@@ -94,6 +102,17 @@ final class BatchFiles implements FuseOperations {
                 Operation.CHOWN);
     }
 
+    /**
+     * The kernel collects small writes, and goes on while they are staged: else every page would cost the
+     * server a wait for two of our threads. What then fails, {@link #lost} tells.
+     */
+    @Override
+    public void init(FuseConnInfo connection, @Nullable FuseConfig config) {
+        if ((connection.capable() & FuseConnInfo.FUSE_CAP_WRITEBACK_CACHE) != 0) {
+            connection.setWant(connection.want() | FuseConnInfo.FUSE_CAP_WRITEBACK_CACHE);
+        }
+    }
+
     /** Answers 0 or more, or throws. */
     private interface Callback {
         int run(MountedFile file) throws IOException;
@@ -110,12 +129,30 @@ final class BatchFiles implements FuseOperations {
             return -EPERM;
         } catch (Throwable e) {
             failures.failed(file.inWords(), operation, offset, e);
-            return switch (e) {
-                case CacheFullException full -> -ENOSPC;
-                case IllegalArgumentException tooLong -> -EFBIG;
-                default -> -EIO;
-            };
+            if (operation.equals(WRITE) || operation.equals(TRUNCATE)) {
+                lost.compareAndSet(
+                        null,
+                        "%s of the %s at byte %d failed: %s"
+                                .formatted(operation, file.inWords(), offset, e.getMessage()));
+            }
+            return e instanceof IllegalArgumentException ? -EFBIG : -EIO;
         }
+    }
+
+    /**
+     * Names of the files that can be written, a table's .MAD before its .MAI: whoever syncs them in this
+     * order gets no page of a statement without the mark in the header that a statement is under way.
+     */
+    List<String> written() {
+        return files.entrySet().stream()
+                .filter(file -> file.getValue().isWritable())
+                .map(Map.Entry::getKey)
+                .toList();
+    }
+
+    /** See {@link Mounted#lost}. */
+    @Nullable String lost() {
+        return lost.get();
     }
 
     private @Nullable MountedFile file(String path) {
@@ -130,7 +167,7 @@ final class BatchFiles implements FuseOperations {
         }
         return onFile(
                 path,
-                "getattr",
+                "reading the attributes",
                 0,
                 file -> {
                     fill(stat, FILE_MODE, file.length());
@@ -160,7 +197,7 @@ final class BatchFiles implements FuseOperations {
             }
             return 0;
         } catch (IOException | RuntimeException e) {
-            failures.failed(directory.path().toString(), "readdir", offset, e);
+            failures.failed(directory.path().toString(), "listing", offset, e);
             return -EIO;
         }
     }
@@ -169,30 +206,29 @@ final class BatchFiles implements FuseOperations {
     public int open(String path, FileInfo open) {
         return onFile(
                 path,
-                "open",
+                "opening",
                 0,
                 file -> {
                     Set<StandardOpenOption> options = open.getOpenFlags();
                     if (options.contains(StandardOpenOption.WRITE) && !file.isWritable()) {
                         return -EPERM;
                     }
-                    if (options.contains(StandardOpenOption.TRUNCATE_EXISTING)) {
-                        file.truncate(0);
-                    }
-                    return 0;
+                    return options.contains(StandardOpenOption.TRUNCATE_EXISTING)
+                            ? truncate(path, 0, open)
+                            : 0;
                 });
     }
 
     @Override
     public int read(String path, ByteBuffer into, long count, long offset, FileInfo open) {
-        return onFile(path, "read", offset, file -> file.read(offset, into));
+        return onFile(path, "reading", offset, file -> file.read(offset, into));
     }
 
     @Override
     public int write(String path, ByteBuffer from, long count, long offset, FileInfo open) {
         return onFile(
                 path,
-                "write",
+                WRITE,
                 offset,
                 file -> {
                     byte[] bytes = new byte[from.remaining()];
@@ -206,7 +242,7 @@ final class BatchFiles implements FuseOperations {
     public int truncate(String path, long size, @Nullable FileInfo open) {
         return onFile(
                 path,
-                "truncate",
+                TRUNCATE,
                 size,
                 file -> {
                     file.truncate(size);

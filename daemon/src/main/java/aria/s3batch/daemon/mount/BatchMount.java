@@ -8,12 +8,12 @@ import aria.s3batch.format.BatchId;
 import org.cryptomator.jfuse.api.Fuse;
 import org.cryptomator.jfuse.api.FuseBuilder;
 import org.cryptomator.jfuse.api.FuseMountFailedException;
-import org.cryptomator.jfuse.api.FuseOperations;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,8 +25,8 @@ import java.util.concurrent.TimeoutException;
  * and, as its source, {@code aria_s3_batch:BATCH:CACHE-DIR}, by which a later daemon knows what an
  * earlier one left.
  *
- * <p>The kernel keeps what it has read and written, names, lengths and pages: while a batch is mounted,
- * nobody changes its pages but through the mount.
+ * <p>The kernel keeps what it has read and written, names, lengths and pages, and stages what was written
+ * when it likes: while a batch is mounted, nobody changes its pages but through the mount.
  */
 final class BatchMount implements Mounted {
     static final String SUBTYPE = "aria_s3_batch";
@@ -41,13 +41,17 @@ final class BatchMount implements Mounted {
 
     private final BatchId batch;
     private final Path directory;
+    private final BatchFiles files;
     private final Fuse fuse;
     private final Runnable onUnmount;
     private boolean mounted = true;
+    private volatile boolean takenAway;
 
-    private BatchMount(BatchId batch, Path directory, Fuse fuse, Runnable onUnmount) {
+    private BatchMount(
+            BatchId batch, Path directory, BatchFiles files, Fuse fuse, Runnable onUnmount) {
         this.batch = batch;
         this.directory = directory;
+        this.files = files;
         this.fuse = fuse;
         this.onUnmount = onUnmount;
     }
@@ -63,9 +67,11 @@ final class BatchMount implements Mounted {
 
     /** Whether a mount is one that a daemon of this cache directory made. */
     static boolean isOf(Path cacheDir, KernelMounts.Mount mount) {
+        String[] source = mount.source().split(":", 3);
         return mount.type().equals("fuse." + SUBTYPE)
-                && mount.source().startsWith(SUBTYPE + ":")
-                && mount.source().endsWith(":" + cacheDir);
+                && source.length == 3
+                && source[0].equals(SUBTYPE)
+                && source[2].equals(cacheDir.toString());
     }
 
     /**
@@ -79,24 +85,27 @@ final class BatchMount implements Mounted {
             MountDirectory directory,
             Path cacheDir,
             FuseBuilder libfuse,
-            FuseOperations files,
+            BatchFiles files,
             Runnable onUnmount)
             throws IOException {
         String source = source(batch, cacheDir);
-        boolean root = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
+        boolean root = LibFuse.isRoot();
         Fuse fuse = libfuse.build(files);
-        var mount = new BatchMount(batch, directory.path(), fuse, onUnmount);
+        var mount = new BatchMount(batch, directory.path(), files, fuse, onUnmount);
         try {
             fuse.mount(SUBTYPE, directory.path(), options(source, root).toArray(String[]::new));
         } catch (FuseMountFailedException | IllegalArgumentException e) {
             mount.free();
             throw new BatchException(
                     Problem.Kind.FAILED,
-                    "cannot mount at %s: %s. Nothing was changed. The daemon needs /dev/fuse, and the right to mount: %s"
+                    "cannot mount at %s: %s; standard error of the daemon may say more. Nothing was changed. %s"
                             .formatted(
                                     directory.path(),
                                     e.getMessage(),
-                                    root ? "CAP_SYS_ADMIN" : "fusermount3 of the package fuse3"));
+                                    root
+                                            ? "In a container it needs CAP_SYS_ADMIN"
+                                            : "A daemon that is not root mounts only over what"
+                                                    + " belongs to it"));
         }
         mount.requireWhereChecked(source);
         log.atInfo()
@@ -127,7 +136,7 @@ final class BatchMount implements Mounted {
                 KernelMounts.all().stream().filter(m -> m.source().equals(source)).findAny();
         if (found.isPresent() && !found.get().point().equals(directory)) {
             KernelMounts.detach(found.get().point());
-            unmount(true);
+            detach();
             throw new BatchException(
                     Problem.Kind.REFUSED,
                     "%s led to %s when it was mounted: somebody moved it meanwhile. It was unmounted"
@@ -141,23 +150,56 @@ final class BatchMount implements Mounted {
     }
 
     @Override
-    public synchronized void unmount(boolean lazy) throws IOException {
+    public void sync() throws IOException {
+        if (takenAway) {
+            return;
+        }
+        for (String name : files.written()) {
+            try (FileChannel file = FileChannel.open(directory.resolve(name))) {
+                file.force(false);
+            }
+        }
+    }
+
+    @Override
+    public @Nullable String lost() {
+        return takenAway
+                ? "%s was unmounted while files there were open".formatted(directory)
+                : files.lost();
+    }
+
+    @Override
+    public synchronized void unmount() throws IOException {
         if (!mounted) {
             return;
         }
-        boolean ended = lazy ? KernelMounts.detach(directory) : KernelMounts.unmount(directory);
-        if (!lazy && !ended) {
+        if (!KernelMounts.unmount(directory)) {
             throw new BatchException(
                     Problem.Kind.REFUSED,
-                    "%s cannot be unmounted: files there are open. Nothing was changed. FLUSH TABLES in the server closes those of tables that no statement uses; --lazy (lazy=true) unmounts anyway, and open files get errors"
+                    "%s cannot be unmounted: files there are open. Nothing was changed. FLUSH TABLES in the server closes those of tables that no statement uses; --lazy (lazy=true) unmounts all the same, after which the batch can only be aborted"
                             .formatted(directory));
         }
+        unmounted(true);
+    }
+
+    @Override
+    public synchronized void detach() throws IOException {
+        if (mounted) {
+            takenAway = true;
+            unmounted(KernelMounts.detach(directory));
+        }
+    }
+
+    /**
+     * @param ended whether the kernel is known to send no requests any more
+     */
+    private void unmounted(boolean ended) {
         mounted = false;
         onUnmount.run();
         log.atInfo()
                 .addKeyValue("batch", batch)
                 .addKeyValue("directory", directory)
-                .addKeyValue("lazy", lazy)
+                .addKeyValue("filesOpen", takenAway)
                 .log("unmounted");
         if (ended) {
             // Requests under way may still wait for the object store: nobody need wait for them.

@@ -24,7 +24,7 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     MariaDbServer server;
 
-    private final EmbeddedS3Process s3;
+    final EmbeddedS3Process s3;
     private final MariaDbServer.Installation installation;
     private final Path serverDirectory;
     private final DaemonProcess.Home home;
