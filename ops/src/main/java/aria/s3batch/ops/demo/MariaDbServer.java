@@ -80,7 +80,7 @@ public final class MariaDbServer implements AutoCloseable {
             Installation installation, Path directory, EmbeddedS3Process s3) throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
-        Path socket = directory.resolve("s");
+        Path socket = socketIn(directory);
         Path log = directory.resolve("mariadb.log");
         if (!Files.exists(dataDirectory)) {
             runOrThrow(
@@ -131,6 +131,11 @@ public final class MariaDbServer implements AutoCloseable {
             throw e;
         }
         return server;
+    }
+
+    /** Where a server of this directory listens. */
+    static Path socketIn(Path directory) {
+        return directory.resolve("s");
     }
 
     /**
