@@ -14,7 +14,6 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,9 +67,11 @@ final class BatchMount implements Mounted {
 
     /** Whether a mount is one that a daemon of this cache directory made. */
     static boolean isOf(Path cacheDir, KernelMounts.Mount mount) {
+        String[] source = mount.source().split(":", 3);
         return mount.type().equals("fuse." + SUBTYPE)
-                && mount.source().startsWith(SUBTYPE + ":")
-                && mount.source().endsWith(":" + cacheDir);
+                && source.length == 3
+                && source[0].equals(SUBTYPE)
+                && source[2].equals(cacheDir.toString());
     }
 
     /**
@@ -88,7 +89,7 @@ final class BatchMount implements Mounted {
             Runnable onUnmount)
             throws IOException {
         String source = source(batch, cacheDir);
-        boolean root = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
+        boolean root = LibFuse.isRoot();
         Fuse fuse = libfuse.build(files);
         var mount = new BatchMount(batch, directory.path(), files, fuse, onUnmount);
         try {
@@ -97,11 +98,14 @@ final class BatchMount implements Mounted {
             mount.free();
             throw new BatchException(
                     Problem.Kind.FAILED,
-                    "cannot mount at %s: %s. Nothing was changed. The daemon needs /dev/fuse, and the right to mount: %s"
+                    "cannot mount at %s: %s; standard error of the daemon may say more. Nothing was changed. %s"
                             .formatted(
                                     directory.path(),
                                     e.getMessage(),
-                                    root ? "CAP_SYS_ADMIN" : "fusermount3 of the package fuse3"));
+                                    root
+                                            ? "In a container it needs CAP_SYS_ADMIN"
+                                            : "A daemon that is not root mounts only over what"
+                                                    + " belongs to it"));
         }
         mount.requireWhereChecked(source);
         log.atInfo()

@@ -18,6 +18,7 @@ import java.nio.file.attribute.UserPrincipal;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -47,6 +48,11 @@ public final class Mounts implements AutoCloseable {
         this.space = space;
         this.cacheDir = cacheDir.toRealPath();
         this.clock = clock;
+    }
+
+    /** What this machine, or this process, lacks for a mount, as a sentence; empty if nothing. */
+    public static Optional<String> missing() throws IOException {
+        return LibFuse.missing();
     }
 
     /**

@@ -6,6 +6,7 @@ import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.LocalDisk;
+import aria.s3batch.format.Fixture;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
@@ -37,7 +38,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** A daemon with real threads, disk and socket, on a bucket in memory: tables orders, parts and log#P#p0. */
+/**
+ * A daemon with real threads, disk and socket, on a bucket in memory: synthetic tables orders, parts and
+ * log#P#p0 of database shop, and the fixtures plain and part.
+ */
 final class ServedBatches implements AutoCloseable {
     static final int CACHE_BYTES = 1 << 20;
     static final SyntheticTable ORDERS = table("orders");
@@ -61,6 +65,11 @@ final class ServedBatches implements AutoCloseable {
         for (SyntheticTable table :
                 new SyntheticTable[] {ORDERS, table("parts"), table("log#P#p0")}) {
             table.objects().forEach((key, body) -> LoadedFixture.replace(bucket, key, body));
+        }
+        for (String fixture : new String[] {"plain", "part"}) {
+            Fixture.of(fixture)
+                    .before()
+                    .forEach((key, body) -> LoadedFixture.replace(bucket, key, body));
         }
         LoadedFixture.replace(
                 bucket, "shop/log/frm", bucket.get("shop/orders/frm").orElseThrow().body());
