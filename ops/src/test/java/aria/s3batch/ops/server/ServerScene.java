@@ -24,8 +24,8 @@ final class ServerScene implements AutoCloseable {
     final MariaDbServer server;
 
     final EmbeddedS3Process s3;
-    private final DaemonProcess daemon;
-    private final Path optionFile;
+    private final DaemonProcess.Home home;
+    private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
         s3 = EmbeddedS3Process.start(directory.resolve("s3"));
@@ -33,8 +33,7 @@ final class ServerScene implements AutoCloseable {
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        DaemonProcess.Home home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
-        optionFile = home.optionFile();
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
         daemon = DaemonProcess.start(home);
     }
 
@@ -49,9 +48,19 @@ final class ServerScene implements AutoCloseable {
     CommandLineRun tryBatch(String verb, String... arguments) {
         String[] line = new String[arguments.length + 2];
         line[0] = verb;
-        line[1] = "--defaults-file=" + optionFile;
+        line[1] = "--defaults-file=" + home.optionFile();
         System.arraycopy(arguments, 0, line, 2, arguments.length);
         return CommandLineRun.of(line);
+    }
+
+    /** kill -9 of the daemon, and nothing in its place. */
+    void killDaemon() {
+        daemon.kill();
+    }
+
+    /** The daemon, started again. */
+    void startDaemon() throws IOException {
+        daemon = DaemonProcess.start(home);
     }
 
     /** Begins, stages from local files, commits and waits until all is applied. */
@@ -83,8 +92,12 @@ final class ServerScene implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        daemon.close();
         server.close();
+        try {
+            daemon.stop(); // not killed: what it has mounted would be in the way of whoever deletes
+        } finally {
+            daemon.close();
+        }
         bucket.close();
         s3.close();
     }
