@@ -22,11 +22,14 @@ public final class MariaDbServer implements AutoCloseable {
     private static final Duration STATEMENT_LIMIT = Duration.ofSeconds(60);
 
     private final Installation installation;
+    private final List<String> command;
     private final Process process;
     private final Path socket;
 
-    private MariaDbServer(Installation installation, Process process, Path socket) {
+    private MariaDbServer(
+            Installation installation, List<String> command, Process process, Path socket) {
         this.installation = installation;
+        this.command = command;
         this.process = process;
         this.socket = socket;
     }
@@ -76,12 +79,11 @@ public final class MariaDbServer implements AutoCloseable {
      *     deletes it after {@link #close}
      * @throws IOException it did not start; the message shows its log
      */
-    public static MariaDbServer start(
-            Installation installation, Path directory, EmbeddedS3Process s3) throws IOException {
+    public static MariaDbServer start(Installation installation, Path directory, S3Server s3)
+            throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
         Path socket = directory.resolve("s");
-        Path log = directory.resolve("mariadb.log");
         runOrThrow(
                 List.of(
                         installation.install().toString(),
@@ -90,6 +92,7 @@ public final class MariaDbServer implements AutoCloseable {
                         "--skip-test-db",
                         "--datadir=" + dataDirectory,
                         "--user=" + System.getProperty("user.name")),
+                ProcessBuilder.Redirect.PIPE,
                 directory.resolve("install.log"),
                 START_LIMIT);
         var command = new ArrayList<String>();
@@ -116,12 +119,18 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--s3-region=" + EmbeddedS3Process.REGION);
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
+        return launch(installation, command, socket);
+    }
+
+    private static MariaDbServer launch(
+            Installation installation, List<String> command, Path socket) throws IOException {
+        Path log = socket.resolveSibling("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
-        var server = new MariaDbServer(installation, process, socket);
+        var server = new MariaDbServer(installation, command, process, socket);
         try {
             UnixSocket.await(socket, process, log, START_LIMIT);
         } catch (IOException e) {
@@ -131,26 +140,59 @@ public final class MariaDbServer implements AutoCloseable {
         return server;
     }
 
+    /** {@code kill -9}: what a crash of the server is. */
+    public void kill() {
+        process.destroyForcibly();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** A server on the same files, after this one was killed or closed. */
+    public MariaDbServer startAgain() throws IOException {
+        return launch(installation, command, socket);
+    }
+
     /**
      * Runs statements and returns what the client prints: rows by lines, columns by tabs, no names.
      *
      * @throws IOException a statement failed or took over a minute; the message says which and why
      */
     public String query(String sql) throws IOException {
+        return client(ProcessBuilder.Redirect.PIPE, "--execute=" + sql);
+    }
+
+    /**
+     * Runs a script of any length in a database; otherwise like {@link #query}.
+     *
+     * @throws IOException a statement failed or all took over a minute; the message says which and why
+     */
+    public String script(String database, String sql) throws IOException {
+        Path script = Files.createTempFile(socket.getParent(), "script", ".sql");
+        try {
+            Files.writeString(script, sql);
+            return client(ProcessBuilder.Redirect.from(script.toFile()), "--database=" + database);
+        } finally {
+            Files.delete(script);
+        }
+    }
+
+    private String client(ProcessBuilder.Redirect input, String argument) throws IOException {
         Path output = Files.createTempFile(socket.getParent(), "query", ".out");
         try {
-            return runOrThrow(
-                            List.of(
-                                    installation.client().toString(),
-                                    "--no-defaults",
-                                    "--socket=" + socket,
-                                    "--batch",
-                                    "--raw",
-                                    "--skip-column-names",
-                                    "--execute=" + sql),
-                            output,
-                            STATEMENT_LIMIT)
-                    .strip();
+            List<String> command =
+                    List.of(
+                            installation.client().toString(),
+                            "--no-defaults",
+                            "--socket=" + socket,
+                            "--batch",
+                            "--raw",
+                            "--default-character-set=utf8mb4",
+                            "--skip-column-names",
+                            argument);
+            return runOrThrow(command, input, output, STATEMENT_LIMIT).strip();
         } finally {
             Files.deleteIfExists(output);
         }
@@ -168,6 +210,11 @@ public final class MariaDbServer implements AutoCloseable {
 
     public long pid() {
         return process.pid();
+    }
+
+    /** Where clients connect. */
+    public Path socket() {
+        return socket;
     }
 
     /** Stops the server; its files stay until the caller deletes them. */
@@ -189,11 +236,13 @@ public final class MariaDbServer implements AutoCloseable {
         return lastRow.substring(lastRow.lastIndexOf('\t') + 1);
     }
 
-    private static String runOrThrow(List<String> command, Path output, Duration limit)
+    private static String runOrThrow(
+            List<String> command, ProcessBuilder.Redirect input, Path output, Duration limit)
             throws IOException {
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
+                        .redirectInput(input)
                         .redirectOutput(output.toFile())
                         .start();
         try {

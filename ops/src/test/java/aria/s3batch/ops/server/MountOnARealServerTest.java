@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.ops.CommandLineRun;
+import aria.s3batch.ops.demo.EmbeddedS3Process;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -35,13 +36,15 @@ import java.util.concurrent.TimeUnit;
 @NeedsFuse
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class MountOnARealServerTest {
+    private final EmbeddedS3Process s3;
     private final ServerScene scene;
     private final List<String> begun = new ArrayList<>();
     private int tables;
     private String table = "";
 
     MountOnARealServerTest(@TempDir Path directory) throws IOException {
-        scene = new ServerScene(directory);
+        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        scene = new ServerScene(directory, s3, List.of());
         for (String database : List.of("live", "copy", "work", "other")) {
             scene.server.query("CREATE DATABASE " + database);
         }
@@ -257,12 +260,12 @@ final class MountOnARealServerTest {
         makeTable(60_000, "S3_BLOCK_SIZE=65536", "");
         long blocks = versions().size();
         String batch = beginAndMount("work");
-        scene.s3.forgetRequests();
+        s3.forgetRequests();
 
         onBoth("UPDATE %s SET a='changed' WHERE id BETWEEN 30001 AND 30100");
         scene.server.query("FLUSH TABLES");
 
-        List<String> requests = scene.s3.requests();
+        List<String> requests = s3.requests();
         assertThat(blocks).isGreaterThan(100);
         assertThat(requests).as("each once").doesNotHaveDuplicates();
         // Data: the bitmap in the first block, and the rows, which may lie across two; index: the
@@ -277,12 +280,12 @@ final class MountOnARealServerTest {
     void everyBlockOfAScannedTableIsFetchedOnce() throws Exception {
         makeTable(60_000, "S3_BLOCK_SIZE=65536", "");
         String batch = beginAndMount("work");
-        scene.s3.forgetRequests();
+        s3.forgetRequests();
 
         onBoth("SELECT SUM(LENGTH(a)) FROM %s");
         onBoth("UPDATE %s SET a=reverse(a)");
 
-        assertThat(scene.s3.requests()).doesNotHaveDuplicates();
+        assertThat(s3.requests()).doesNotHaveDuplicates();
         commit(batch);
         assertLiveIsAsTheCopy();
     }

@@ -10,10 +10,12 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -21,20 +23,57 @@ import java.util.Map;
 final class ServerScene implements AutoCloseable {
     final Path dataDirectory;
     final Bucket bucket;
-    final MariaDbServer server;
+    MariaDbServer server;
 
-    final EmbeddedS3Process s3;
+    final S3Server s3;
     private final DaemonProcess.Home home;
     private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of());
+    }
+
+    /**
+     * @param s3 closed with the scene
+     * @param daemonOptions further lines of the daemon's option file
+     */
+    ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
+        this.s3 = s3;
         bucket = new Bucket(s3);
         var installation = MariaDbServer.Installation.find().orElseThrow();
         server = MariaDbServer.start(installation, directory.resolve("m"), s3);
         dataDirectory = directory.resolve("m").resolve("data");
-        home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
+        var lines = new ArrayList<>(daemonOptions);
+        lines.add("[aria_s3_batch]");
+        lines.add("mariadb-socket=" + server.socket());
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
         daemon = DaemonProcess.start(home);
+    }
+
+    /** {@code kill -9} of the daemon. */
+    void killDaemon() {
+        daemon.kill();
+    }
+
+    /** The daemon again, on the same cache directory. */
+    void startDaemon() throws IOException {
+        daemon = DaemonProcess.start(home);
+    }
+
+    /** Starts {@code aria_s3_batch} in a process of its own, as a user does. */
+    ClientProcess client(String verb, String... arguments) throws IOException {
+        var words = new ArrayList<String>();
+        words.add(verb);
+        words.add("--defaults-file=" + home.optionFile());
+        words.addAll(List.of(arguments));
+        return ClientProcess.start(words, home.directory());
+    }
+
+    /** Runs {@code aria_s3_batch} in a process of its own; it must succeed. */
+    String run(String verb, String... arguments) throws IOException {
+        ClientProcess.Ended ended = client(verb, arguments).end();
+        assertThat(ended.exitCode()).as("%s: %s", verb, ended.err()).isZero();
+        return ended.out();
     }
 
     /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
@@ -51,16 +90,6 @@ final class ServerScene implements AutoCloseable {
         line[1] = "--defaults-file=" + home.optionFile();
         System.arraycopy(arguments, 0, line, 2, arguments.length);
         return CommandLineRun.of(line);
-    }
-
-    /** kill -9 of the daemon, and nothing in its place. */
-    void killDaemon() {
-        daemon.kill();
-    }
-
-    /** The daemon, started again. */
-    void startDaemon() throws IOException {
-        daemon = DaemonProcess.start(home);
     }
 
     /** Begins, stages from local files, commits and waits until all is applied. */
