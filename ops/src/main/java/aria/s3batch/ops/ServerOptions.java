@@ -10,7 +10,6 @@ import picocli.CommandLine.Option;
 import java.io.Console;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 
 /** Which MariaDB server a verb uses, and as whom. */
 final class ServerOptions {
@@ -61,9 +60,10 @@ final class ServerOptions {
         }
     }
 
+    @SuppressWarnings("SystemConsoleNull") // JDK 25 answers null again where stdin is no terminal
     private static String ask() throws ProblemException {
-        Console console = Objects.requireNonNull(System.console(), "there is one since JDK 22");
-        char[] typed = console.isTerminal() ? console.readPassword("Enter password: ") : null;
+        Console console = System.console();
+        char[] typed = console == null ? null : console.readPassword("Enter password: ");
         if (typed == null) {
             throw ProblemException.usage(
                     "there is no terminal to ask for the password on: put it into an option file,"

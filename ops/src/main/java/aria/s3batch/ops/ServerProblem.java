@@ -6,8 +6,6 @@ import aria.s3batch.ops.sql.ServerLogin;
 import aria.s3batch.ops.sql.SqlStatement;
 import aria.s3batch.ops.sql.SqlWords;
 
-import org.jspecify.annotations.Nullable;
-
 import java.sql.SQLException;
 
 /** What the MariaDB server answered, as the problem of a verb. */
@@ -44,10 +42,7 @@ final class ServerProblem {
                             .formatted(statement.line(), SqlWords.cause(failure)),
                     failure);
         }
-        String words = SqlWords.error(failure, statement.line());
-        @Nullable String advice = SqlWords.advice(failure);
-        return problem(
-                Problem.Kind.FAILED, advice == null ? words : words + "\n" + advice, failure);
+        return problem(Problem.Kind.FAILED, SqlWords.error(failure, statement.line()), failure);
     }
 
     /** The server cannot open a table that is mounted for it. */

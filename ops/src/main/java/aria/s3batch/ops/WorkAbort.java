@@ -76,7 +76,7 @@ record WorkAbort(DaemonClient daemon, ServerLogin login, WorkDatabase database, 
 
     private String left(SQLException failure) {
         return "The database %s could not be dropped (%s): the next `aria_s3_batch sql` drops it."
-                .formatted(database.name(), SqlWords.message(failure));
+                .formatted(database.name(), SqlWords.cause(failure));
     }
 
     private Outcome abort() {

@@ -1,7 +1,6 @@
 package aria.s3batch.daemon.mount;
 
 import aria.s3batch.daemon.Mounted;
-import aria.s3batch.diskcache.CacheFullException;
 import aria.s3batch.diskcache.CacheSpace;
 
 import org.cryptomator.jfuse.api.DirFiller;
@@ -31,8 +30,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * Answers the kernel about one mounted directory, in FUSE's threads. Its files are there from mount to
  * unmount: any change of the directory, or of owner and mode, is refused with EPERM.
  *
- * <p>What fails is EIO to the server and a line in our log, which says why; ENOSPC if {@code cache-size}
- * or the disk is full; EFBIG for a file longer than the table can address.
+ * <p>What fails is EIO to the server and a line in our log, which says why; EFBIG for a file longer than
+ * the table can address. A full cache is EIO, too: at ENOSPC a server waits for room, for ever.
  *
  * <p>Invariant: no exception leaves a callback. It would end the JVM.
  */
@@ -41,7 +40,6 @@ final class BatchFiles implements FuseOperations {
     private static final int ENOENT = 2;
     private static final int EIO = 5;
     private static final int EFBIG = 27;
-    private static final int ENOSPC = 28;
 
     private static final int FILE_MODE = Stat.S_IFREG | 0660;
     private static final int DIRECTORY_MODE = Stat.S_IFDIR | 0770;
@@ -137,11 +135,7 @@ final class BatchFiles implements FuseOperations {
                         "%s of the %s at byte %d failed: %s"
                                 .formatted(operation, file.inWords(), offset, e.getMessage()));
             }
-            return switch (e) {
-                case CacheFullException full -> -ENOSPC;
-                case IllegalArgumentException tooLong -> -EFBIG;
-                default -> -EIO;
-            };
+            return e instanceof IllegalArgumentException ? -EFBIG : -EIO;
         }
     }
 

@@ -276,7 +276,7 @@ class MountRoutesTest {
                                 file.force(false);
                             })
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("No space left on device");
+                    .hasMessageContaining("Input/output error");
         }
 
         assertProblem(http.post(batch + "/commit", ""), "refused", "disk cache is full", "Abort");

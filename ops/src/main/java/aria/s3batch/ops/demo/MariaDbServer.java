@@ -22,14 +22,11 @@ public final class MariaDbServer implements AutoCloseable {
     private static final Duration STATEMENT_LIMIT = Duration.ofSeconds(60);
 
     private final Installation installation;
-    private final List<String> command;
     private final Process process;
     private final Path socket;
 
-    private MariaDbServer(
-            Installation installation, List<String> command, Process process, Path socket) {
+    private MariaDbServer(Installation installation, Process process, Path socket) {
         this.installation = installation;
-        this.command = command;
         this.process = process;
         this.socket = socket;
     }
@@ -75,26 +72,28 @@ public final class MariaDbServer implements AutoCloseable {
     /**
      * Starts a server on the bucket; returns when it answers.
      *
-     * @param directory new or empty, with a path short enough for a socket (107 bytes); the caller
-     *     deletes it after {@link #close}
+     * @param directory new, empty, or that of a server that has ended; with a path short enough for a
+     *     socket (107 bytes); the caller deletes it after {@link #close}
      * @throws IOException it did not start; the message shows its log
      */
     public static MariaDbServer start(Installation installation, Path directory, S3Server s3)
             throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
-        Path socket = directory.resolve("s");
-        runOrThrow(
-                List.of(
-                        installation.install().toString(),
-                        "--no-defaults",
-                        "--auth-root-authentication-method=normal",
-                        "--skip-test-db",
-                        "--datadir=" + dataDirectory,
-                        "--user=" + System.getProperty("user.name")),
-                ProcessBuilder.Redirect.PIPE,
-                directory.resolve("install.log"),
-                START_LIMIT);
+        Path socket = socketIn(directory);
+        if (!Files.exists(dataDirectory)) {
+            runOrThrow(
+                    List.of(
+                            installation.install().toString(),
+                            "--no-defaults",
+                            "--auth-root-authentication-method=normal",
+                            "--skip-test-db",
+                            "--datadir=" + dataDirectory,
+                            "--user=" + System.getProperty("user.name")),
+                    ProcessBuilder.Redirect.PIPE,
+                    directory.resolve("install.log"),
+                    START_LIMIT);
+        }
         var command = new ArrayList<String>();
         command.add(installation.server().toString());
         command.add("--no-defaults");
@@ -119,18 +118,13 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--s3-region=" + EmbeddedS3Process.REGION);
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
-        return launch(installation, command, socket);
-    }
-
-    private static MariaDbServer launch(
-            Installation installation, List<String> command, Path socket) throws IOException {
-        Path log = socket.resolveSibling("mariadb.log");
+        Path log = directory.resolve("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
-        var server = new MariaDbServer(installation, command, process, socket);
+        var server = new MariaDbServer(installation, process, socket);
         try {
             UnixSocket.await(socket, process, log, START_LIMIT);
         } catch (IOException e) {
@@ -140,19 +134,9 @@ public final class MariaDbServer implements AutoCloseable {
         return server;
     }
 
-    /** {@code kill -9}: what a crash of the server is. */
-    public void kill() {
-        process.destroyForcibly();
-        try {
-            process.waitFor();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** A server on the same files, after this one was killed or closed. */
-    public MariaDbServer startAgain() throws IOException {
-        return launch(installation, command, socket);
+    /** Where a server of this directory listens. */
+    static Path socketIn(Path directory) {
+        return directory.resolve("s");
     }
 
     /**
@@ -215,6 +199,15 @@ public final class MariaDbServer implements AutoCloseable {
     /** Where clients connect. */
     public Path socket() {
         return socket;
+    }
+
+    /** {@code kill -9}: what a crash of the process is. */
+    public void kill() {
+        try {
+            process.destroyForcibly().waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Stops the server; its files stay until the caller deletes them. */

@@ -71,8 +71,18 @@ public final class ServerSession implements AutoCloseable {
                         .collect(Collectors.joining(", ", "SET ", ""));
         if (initialStatement.equals("SET ")) {
             initialStatement = "";
-        } else {
+            return;
+        }
+        try {
             execute(initialStatement);
+        } catch (SQLException e) {
+            throw new SQLException(
+                    SqlWords.message(e)
+                            + ": replicas must not see the work database, so this user needs BINLOG"
+                            + " ADMIN (with Galera, SUPER)",
+                    e.getSQLState(),
+                    e.getErrorCode(),
+                    e);
         }
     }
 

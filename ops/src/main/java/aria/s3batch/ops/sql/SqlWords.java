@@ -18,16 +18,30 @@ public final class SqlWords {
 
     private SqlWords() {}
 
-    /** {@code ERROR 1062 (23000): Duplicate entry ...} */
+    /** {@code ERROR 1062 (23000): Duplicate entry ...}, with {@link #advice}. */
     public static String error(SQLException failure) {
-        return "ERROR %d (%s): %s"
-                .formatted(failure.getErrorCode(), failure.getSQLState(), message(failure));
+        return advised(
+                failure,
+                "ERROR %d (%s): %s"
+                        .formatted(
+                                failure.getErrorCode(), failure.getSQLState(), message(failure)));
     }
 
-    /** {@code ERROR 1062 (23000) at line 3: Duplicate entry ...} */
+    /** {@code ERROR 1062 (23000) at line 3: Duplicate entry ...}, with {@link #advice}. */
     public static String error(SQLException failure, int line) {
-        return "ERROR %d (%s) at line %d: %s"
-                .formatted(failure.getErrorCode(), failure.getSQLState(), line, message(failure));
+        return advised(
+                failure,
+                "ERROR %d (%s) at line %d: %s"
+                        .formatted(
+                                failure.getErrorCode(),
+                                failure.getSQLState(),
+                                line,
+                                message(failure)));
+    }
+
+    private static String advised(SQLException failure, String words) {
+        String advice = advice(failure);
+        return advice == null ? words : words + "\n" + advice;
     }
 
     /** Without the number of the connection that the connector puts before it. */
@@ -64,7 +78,7 @@ public final class SqlWords {
     }
 
     /** What to do about an error that comes of how the tables are shown; null for any other. */
-    public static @Nullable String advice(SQLException failure) {
+    private static @Nullable String advice(SQLException failure) {
         if (message(failure).contains(EPERM)) {
             return "Only rows can change in a batch: statements that make, rename or replace tables"
                     + " are refused (ALTER, OPTIMIZE, REPAIR, CREATE, DROP; instead of TRUNCATE use"
@@ -72,7 +86,7 @@ public final class SqlWords {
         }
         if (message(failure).contains(EIO)) {
             return "aria_s3_batchd, which serves the tables, could not read or write: its log says"
-                    + " why";
+                    + " whether its disk cache is full (cache-size), or the object store away";
         }
         return switch (failure.getErrorCode()) {
             case ER_OPEN_AS_READONLY ->

@@ -83,13 +83,13 @@ final class KilledSqlTest {
             throws Exception {
         switch (victim) {
             case CLIENT -> client.process().destroyForcibly();
-            case SERVER -> scene.server.kill();
+            case SERVER -> scene.killServer();
             case DAEMON -> scene.killDaemon();
         }
         ClientProcess.Ended ended = client.end();
         switch (victim) {
             case CLIENT -> {}
-            case SERVER -> scene.server = scene.server.startAgain();
+            case SERVER -> scene.startServer();
             case DAEMON -> scene.startDaemon();
         }
         awaitNoBatch(scene);

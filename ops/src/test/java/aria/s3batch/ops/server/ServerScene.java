@@ -26,6 +26,8 @@ final class ServerScene implements AutoCloseable {
     MariaDbServer server;
 
     final S3Server s3;
+    private final MariaDbServer.Installation installation;
+    private final Path serverDirectory;
     private final DaemonProcess.Home home;
     private DaemonProcess daemon;
 
@@ -40,14 +42,25 @@ final class ServerScene implements AutoCloseable {
     ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
         this.s3 = s3;
         bucket = new Bucket(s3);
-        var installation = MariaDbServer.Installation.find().orElseThrow();
-        server = MariaDbServer.start(installation, directory.resolve("m"), s3);
-        dataDirectory = directory.resolve("m").resolve("data");
+        installation = MariaDbServer.Installation.find().orElseThrow();
+        serverDirectory = directory.resolve("m");
+        server = MariaDbServer.start(installation, serverDirectory, s3);
+        dataDirectory = serverDirectory.resolve("data");
         var lines = new ArrayList<>(daemonOptions);
         lines.add("[aria_s3_batch]");
         lines.add("mariadb-socket=" + server.socket());
         home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
         daemon = DaemonProcess.start(home);
+    }
+
+    /** {@code kill -9} of the server. */
+    void killServer() {
+        server.kill();
+    }
+
+    /** The server again, on the same data directory. */
+    void startServer() throws IOException {
+        server = MariaDbServer.start(installation, serverDirectory, s3);
     }
 
     /** {@code kill -9} of the daemon. */

@@ -294,6 +294,26 @@ final class SqlOnARealServerTest {
         onBoth("UPDATE orphan SET b=5 WHERE id < 10", "orphan");
     }
 
+    @Test
+    void killedServerIsToldAndTheNextSqlWorks() throws Exception {
+        makeOrders("crashed");
+        ClientProcess client = scene.client("sql", "live.crashed");
+        client.type("UPDATE crashed SET b=3;\n");
+        client.awaitErr("Query OK");
+
+        scene.killServer();
+        client.type("UPDATE crashed SET b=b+1;\n");
+        ClientProcess.Ended ended = client.end();
+
+        assertThat(ended.exitCode()).as(ended.err()).isEqualTo(5);
+        assertThat(ended.err())
+                .contains("ended the connection at line 2", "Nothing was changed", "is aborted")
+                .contains("the next `aria_s3_batch sql` drops it");
+        assertThat(scene.batch("list")).isEmpty();
+        scene.startServer();
+        onBoth("UPDATE crashed SET b=5 WHERE id < 10", "crashed");
+    }
+
     /** The daemon has no sign of the end of another process but to look whether it is there. */
     private void awaitNoBatch() throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
