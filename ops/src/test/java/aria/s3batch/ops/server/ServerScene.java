@@ -138,8 +138,12 @@ final class ServerScene implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        daemon.close();
         server.close();
+        try {
+            daemon.stop(); // not killed: what it has mounted would be in the way of whoever deletes
+        } finally {
+            daemon.close();
+        }
         bucket.close();
         s3.close();
     }
