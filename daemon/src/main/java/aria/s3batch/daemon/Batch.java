@@ -53,6 +53,15 @@ final class Batch {
     /** From OPEN until it is committed or discarded; empty before and after. */
     List<OpenTable> open = List.of();
 
+    /** While its tables are shown as files. */
+    @Nullable Mounted mount;
+
+    /** Why what is staged is not all that was written while it was mounted; then it can only be aborted. */
+    @Nullable String lost;
+
+    /** A worker mounts or unmounts it: what would end the batch, or mount it again, is refused meanwhile. */
+    boolean mountChanging;
+
     /** From the commit on. */
     @Nullable BatchRecord record;
 
@@ -121,7 +130,8 @@ final class Batch {
                 progress.done(),
                 progress.total(),
                 reason,
-                record == null ? null : record.readers().word());
+                record == null ? null : record.readers().word(),
+                mount == null ? null : mount.directory().toString());
     }
 
     /**
@@ -139,6 +149,39 @@ final class Batch {
         if (!now.isEmpty()) {
             throw new BatchException(
                     Problem.Kind.REFUSED, "batch %s is %s: %s".formatted(id, now, what));
+        }
+    }
+
+    /**
+     * @param what cannot be done before, as a sentence
+     */
+    void refuseWhileMountChanges(String what) throws BatchException {
+        if (mountChanging) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s is being mounted or unmounted just now: %s; try again"
+                            .formatted(id, what));
+        }
+    }
+
+    void refuseIfIncomplete() throws BatchException {
+        if (lost != null) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s cannot be committed: %s. Abort it; the tables in S3 are as they were"
+                            .formatted(id, lost));
+        }
+    }
+
+    /**
+     * @param why as a clause
+     */
+    void refuseIfMounted(String why) throws BatchException {
+        if (mount != null) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s is mounted at %s: %s. Unmount it first"
+                            .formatted(id, mount.directory(), why));
         }
     }
 

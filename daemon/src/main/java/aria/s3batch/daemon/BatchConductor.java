@@ -10,6 +10,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyForecast;
 import aria.s3batch.recovery.BatchRecord;
+import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
@@ -43,7 +44,7 @@ import java.util.random.RandomGenerator;
  *
  * <p>Its invariants live where they could break: W1, one batch a table, in {@link Batches}; W2, no answer
  * before the commit is durable, in {@link Commit}; W3, one worker a batch, in {@link Applies}; W4, nothing
- * acknowledged after a failure, in {@link Inbox}.
+ * acknowledged after a failure, in {@link Inbox}; W5, no mount outlives its batch, in {@link MountChanges}.
  */
 public final class BatchConductor implements Agent {
     private static final Logger log = LoggerFactory.getLogger(BatchConductor.class);
@@ -66,10 +67,19 @@ public final class BatchConductor implements Agent {
             InstantSource clock,
             RandomGenerator random) {}
 
+    /** Most heap for blocks that open batches read from S3 at a time: six of 4 MiB. */
+    private static final long FETCH_BYTES = 48 << 20;
+
     private final Rooms rooms;
+    private final BlockFetches fetches;
     private final Inbox inbox;
     private final Batches batches;
     private final Applies applies;
+    private final MountChanges mounts;
+
+    /** Batches whose client has ended, and that are to be aborted as soon as they are open. */
+    private final Set<Batch> abandoned = new HashSet<>();
+
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
     private volatile boolean stopping;
 
@@ -82,8 +92,10 @@ public final class BatchConductor implements Agent {
     public BatchConductor(Rooms rooms, Recovery.Found found, Consumer<Throwable> onFatal)
             throws IOException {
         this.rooms = rooms;
+        this.fetches = new BlockFetches(rooms.workers(), FETCH_BYTES);
         this.inbox = new Inbox(rooms.workers(), onFatal);
         this.batches = new Batches(rooms.space(), rooms.blockCache());
+        this.mounts = new MountChanges(inbox);
         for (BatchRecord record : found.committed()) {
             Batch batch = adopt(record);
             batch.applyNow(rooms.nanoClock().nanoTime());
@@ -132,6 +144,7 @@ public final class BatchConductor implements Agent {
     @Override
     public int doWork() {
         int workCount = inbox.drain();
+        workCount += abortAbandoned();
         if (stopping && inbox.isIdle()) {
             stopped.complete(null);
         }
@@ -152,8 +165,42 @@ public final class BatchConductor implements Agent {
         return inbox.ask(
                 answer -> {
                     refuseStopping();
-                    new Begin(rooms, inbox, batches, requested).start(answer);
+                    new Begin(rooms, fetches, inbox, batches, requested).start(answer);
                 });
+    }
+
+    /**
+     * Locks tables for as long as their client is there: when it ends, the batch is aborted, unless it is
+     * committed by then.
+     *
+     * @param clientEnd completes when the client ends
+     */
+    public CompletableFuture<Begun> begin(
+            List<TableName> requested, CompletableFuture<?> clientEnd) {
+        CompletableFuture<Begun> begun = begin(requested);
+        var _ = begun.thenAcceptBoth(clientEnd, (open, ended) -> abandon(open.batch()));
+        return begun;
+    }
+
+    private void abandon(BatchId id) {
+        inbox.<Void>result(
+                new CompletableFuture<>(), ignored -> batches.find(id).ifPresent(abandoned::add));
+    }
+
+    /** One that is just being committed or mounted is looked at again when that is over. */
+    private int abortAbandoned() {
+        int aborted = 0;
+        for (Batch batch : List.copyOf(abandoned)) {
+            if (batch.state == Batch.State.OPEN && !batch.mountChanging && !inbox.isDead()) {
+                log.atInfo().addKeyValue("batch", batch.id).log("its client has ended; aborted");
+                abandoned.remove(batch);
+                discard(batch, new CompletableFuture<>());
+                aborted++;
+            } else if (batch.record != null || batches.find(batch.id).isEmpty()) {
+                abandoned.remove(batch);
+            }
+        }
+        return aborted;
     }
 
     /** The table of a batch, for reading; safe on any thread, and fails once the batch has ended. */
@@ -167,30 +214,70 @@ public final class BatchConductor implements Agent {
      */
     public CompletableFuture<Void> stagePages(
             BatchId id, TableName table, TableFile file, long page, ByteBuffer images) {
-        return change(id, table, open -> open.cache().stagePages(file, page, images));
+        return change(id, false, table, open -> open.cache().stagePages(file, page, images));
     }
 
     /** Stages any bytes of a file; else as {@link #stagePages}. They are verified at commit. */
     public CompletableFuture<Void> stageBytes(
             BatchId id, TableName table, TableFile file, long offset, ByteBuffer bytes) {
-        return change(id, table, open -> open.cache().stageBytes(file, offset, bytes));
+        return change(id, false, table, open -> open.cache().stageBytes(file, offset, bytes));
     }
 
     /** Sets the length of a file: staged pages behind it are dropped, growth reads as zeros. */
     public CompletableFuture<Void> truncate(
             BatchId id, TableName table, TableFile file, long bytes) {
-        return change(id, table, open -> open.cache().truncate(file, bytes));
+        return change(id, false, table, open -> open.cache().truncate(file, bytes));
+    }
+
+    /** Changes of a batch's tables by those who have them open as files. Otherwise as the methods above. */
+    public Stager stagerOfMount(BatchId id) {
+        return new Stager() {
+            @Override
+            public CompletableFuture<Void> stagePages(
+                    TableName table, TableFile file, long page, ByteBuffer images) {
+                return change(id, true, table, open -> open.cache().stagePages(file, page, images));
+            }
+
+            @Override
+            public CompletableFuture<Void> stageBytes(
+                    TableName table, TableFile file, long offset, ByteBuffer bytes) {
+                return change(
+                        id, true, table, open -> open.cache().stageBytes(file, offset, bytes));
+            }
+
+            @Override
+            public CompletableFuture<Void> truncate(TableName table, TableFile file, long bytes) {
+                return change(id, true, table, open -> open.cache().truncate(file, bytes));
+            }
+        };
+    }
+
+    /** Where changes of one batch's tables go; see the methods of the same names around it. */
+    public interface Stager {
+        CompletableFuture<Void> stagePages(
+                TableName table, TableFile file, long page, ByteBuffer images);
+
+        CompletableFuture<Void> stageBytes(
+                TableName table, TableFile file, long offset, ByteBuffer bytes);
+
+        CompletableFuture<Void> truncate(TableName table, TableFile file, long bytes);
     }
 
     private interface Change {
         void make(OpenTable table) throws IOException;
     }
 
-    private CompletableFuture<Void> change(BatchId id, TableName table, Change change) {
+    /** While it is mounted, only through the mount: the kernel keeps pages that it has read there. */
+    private CompletableFuture<Void> change(
+            BatchId id, boolean throughMount, TableName table, Change change) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
                     batch.refuseUnlessOpen("pages cannot be staged");
+                    if (!throughMount) {
+                        batch.refuseWhileMountChanges("pages cannot be staged");
+                        batch.refuseIfMounted("its pages are changed there alone");
+                    }
                     change.make(batch.table(table));
                     answer.complete(null);
                 });
@@ -210,11 +297,14 @@ public final class BatchConductor implements Agent {
                 answer -> {
                     Batch batch = batches.get(id);
                     refuseStopping();
-                    new Commit(rooms, inbox, batches, batch, readers).start(answer);
+                    new Commit(rooms, mounts, inbox, batches, batch, readers).start(answer);
                 });
     }
 
-    /** Discards an open batch: nothing of it is left when the future completes. */
+    /**
+     * Discards an open batch: nothing of it is left when the future completes, and no mount. Files that
+     * are open there answer with errors.
+     */
     public CompletableFuture<BatchDocument> abort(BatchId id) {
         return inbox.ask(
                 answer -> {
@@ -222,8 +312,47 @@ public final class BatchConductor implements Agent {
                     if (batch.state != Batch.State.DISCARDING) {
                         batch.refuseUnlessOpen("it cannot be aborted");
                     }
-                    answer.complete(batches.discard(batch, Batch.State.ABORTED));
+                    batch.refuseWhileMountChanges("it cannot be aborted");
+                    discard(batch, answer);
                 });
+    }
+
+    private void discard(Batch batch, CompletableFuture<BatchDocument> answer) {
+        mounts.detached(
+                batch,
+                () -> {
+                    try {
+                        answer.complete(batches.discard(batch, Batch.State.ABORTED));
+                    } catch (IOException e) {
+                        log.atWarn()
+                                .addKeyValue("batch", batch.id)
+                                .setCause(e)
+                                .log("batch cannot be discarded now; abort it again");
+                        answer.completeExceptionally(e);
+                    }
+                });
+    }
+
+    /** Shows the tables of a batch as files; on a worker, so it may take its time. */
+    public interface Mounter {
+        /**
+         * @throws IOException the answer to the client; nothing is mounted
+         */
+        Mounted mount(List<OpenTable> tables) throws IOException;
+    }
+
+    /** Mounts an open batch. From then on its pages are staged through the mount alone. */
+    public CompletableFuture<BatchDocument> mount(BatchId id, Mounter mounter) {
+        return inbox.ask(
+                answer -> {
+                    refuseStopping();
+                    mounts.mount(batches.get(id), mounter, answer);
+                });
+    }
+
+    /** Ends the mount of an open batch; see {@link Mounted#unmount}. */
+    public CompletableFuture<BatchDocument> unmount(BatchId id, boolean lazy) {
+        return inbox.ask(answer -> mounts.unmount(batches.get(id), lazy, answer));
     }
 
     /**

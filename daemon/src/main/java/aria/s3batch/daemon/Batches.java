@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -68,6 +69,11 @@ final class Batches {
                 Problem.Kind.NOT_FOUND,
                 "no batch %s: it has never been, or it ended before the daemon was started"
                         .formatted(id));
+    }
+
+    /** One that has not ended. */
+    Optional<Batch> find(BatchId id) {
+        return Optional.ofNullable(batches.get(id));
     }
 
     BatchDocument document(BatchId id) throws BatchException {

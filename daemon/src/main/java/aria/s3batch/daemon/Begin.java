@@ -4,6 +4,7 @@ import aria.s3batch.daemon.BatchConductor.Begun;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.BaseReader;
+import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.Partitions;
@@ -28,12 +29,19 @@ final class Begin {
     private static final Logger log = LoggerFactory.getLogger(Begin.class);
 
     private final BatchConductor.Rooms rooms;
+    private final BlockFetches fetches;
     private final Inbox inbox;
     private final Batches batches;
     private final List<TableName> requested;
 
-    Begin(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, List<TableName> requested) {
+    Begin(
+            BatchConductor.Rooms rooms,
+            BlockFetches fetches,
+            Inbox inbox,
+            Batches batches,
+            List<TableName> requested) {
         this.rooms = rooms;
+        this.fetches = fetches;
         this.inbox = inbox;
         this.batches = batches;
         this.requested = List.copyOf(requested);
@@ -99,7 +107,8 @@ final class Begin {
     }
 
     private OpenTable open(Batch batch, int number, BaseTable base) {
-        var reader = new BaseReader(rooms.store(), rooms.blockCache(), batch.id, number, base);
+        var reader =
+                new BaseReader(rooms.store(), rooms.blockCache(), fetches, batch.id, number, base);
         return OpenTable.of(base, reader, batch.folder, number, rooms.space());
     }
 }

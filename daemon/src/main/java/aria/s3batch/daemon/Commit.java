@@ -6,6 +6,7 @@ import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,7 +17,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One commit on its way: seal; (worker) check against S3, make durable; answer. A refusal opens the batch
+ * One commit on its way: (worker) stage what the kernel has of a mount; seal; (worker) check against S3, make durable; answer. A refusal opens the batch
  * again. A failure to make it durable leaves unknown what is on disk, and ends the daemon.
  *
  * <p>Invariant W2: a commit is answered after {@link Committer#makeDurable} returned, never before.
@@ -25,14 +26,23 @@ final class Commit {
     private static final Logger log = LoggerFactory.getLogger(Commit.class);
 
     private final BatchConductor.Rooms rooms;
+    private final MountChanges mounts;
     private final Inbox inbox;
     private final Batches batches;
     private final Batch batch;
     private final Readers readers;
     private final List<StagedPages> staged = new ArrayList<>();
+    private @Nullable Mounted mounted;
 
-    Commit(BatchConductor.Rooms rooms, Inbox inbox, Batches batches, Batch batch, Readers readers) {
+    Commit(
+            BatchConductor.Rooms rooms,
+            MountChanges mounts,
+            Inbox inbox,
+            Batches batches,
+            Batch batch,
+            Readers readers) {
         this.rooms = rooms;
+        this.mounts = mounts;
         this.inbox = inbox;
         this.batches = batches;
         this.batch = batch;
@@ -42,6 +52,13 @@ final class Commit {
     /** In the conductor's thread, as are the results of the worker. */
     void start(CompletableFuture<BatchDocument> answer) throws IOException {
         batch.refuseUnlessOpen("it cannot be committed");
+        batch.refuseWhileMountChanges("it cannot be committed");
+        mounts.synced(batch, answer, this::seal);
+    }
+
+    private void seal(CompletableFuture<BatchDocument> answer) throws IOException {
+        batch.refuseIfIncomplete();
+        mounted = batch.mount;
         batch.state = Batch.State.COMMITTING;
         for (OpenTable table : batch.open) {
             staged.add(table.cache().seal());
@@ -58,13 +75,24 @@ final class Commit {
             return;
         }
         if (checked.isEmpty()) {
+            detach();
             inbox.result(
                     answer,
-                    waiting -> waiting.complete(batches.discard(batch, Batch.State.APPLIED)));
+                    waiting -> {
+                        batch.mount = null;
+                        waiting.complete(batches.discard(batch, Batch.State.APPLIED));
+                    });
             return;
         }
         rooms.committer().makeDurable(checked);
+        detach();
         inbox.result(answer, waiting -> committed(checked, waiting));
+    }
+
+    private void detach() {
+        if (mounted != null) {
+            MountChanges.detach(batch.id, mounted);
+        }
     }
 
     private void reopen(Exception refusal, CompletableFuture<BatchDocument> answer)
@@ -83,6 +111,7 @@ final class Commit {
     private void committed(Committer.Checked checked, CompletableFuture<BatchDocument> answer) {
         batch.record = checked.batch();
         batch.pages = batch.pages();
+        batch.mount = null;
         closeCaches();
         batch.state = Batch.State.COMMITTED;
         batch.applyAtNanos = rooms.nanoClock().nanoTime();

@@ -2,8 +2,10 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.ApiServer;
 import aria.s3batch.daemon.api.BatchRoutes;
+import aria.s3batch.daemon.api.MountRoutes;
 import aria.s3batch.daemon.api.PageRoutes;
 import aria.s3batch.daemon.api.StatusDocument;
+import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
@@ -102,6 +104,7 @@ public final class Daemon implements AutoCloseable {
     private void open(String version) throws IOException {
         Instant startedAt = InstantSource.system().instant();
         opened(CacheDirLock.take(cacheDir, disk));
+        Mounts.detachStale(cacheDir.root());
         var random = new SecureRandom();
         AwsObjectStore store = opened(AwsObjectStore.connect(settings.store(), random));
         EndpointFacts facts = probe(store);
@@ -111,8 +114,13 @@ public final class Daemon implements AutoCloseable {
         var recovery = new Recovery(journal, disk, cacheDir);
         Recovery.Found found = recovery.run();
         BatchConductor conductor = startConductor(store, journal, recovery, found, random);
+        Mounts mounts =
+                opened(
+                        new Mounts(
+                                conductor, store, space, cacheDir.root(), InstantSource.system()));
         openSocket(
                 conductor,
+                mounts,
                 endpoint(facts),
                 () ->
                         new StatusDocument.DaemonFacts(
@@ -230,6 +238,7 @@ public final class Daemon implements AutoCloseable {
     /** Stopping begins with the conductor, so that commits on their way are still answered. */
     private void openSocket(
             BatchConductor conductor,
+            Mounts mounts,
             StatusDocument.Endpoint endpoint,
             Supplier<StatusDocument.DaemonFacts> daemon)
             throws IOException {
@@ -238,6 +247,7 @@ public final class Daemon implements AutoCloseable {
                         settings.socket(),
                         new BatchRoutes(conductor, () -> endpoint, daemon),
                         new PageRoutes(conductor),
+                        new MountRoutes(conductor, mounts),
                         SystemNanoClock.INSTANCE));
         opened(() -> stop(conductor));
     }

@@ -1,5 +1,6 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.LocalDisk;
 import aria.s3batch.recovery.Applier;
@@ -62,6 +63,7 @@ public final class OfflineRecovery {
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;
+            Mounts.detachStale(cacheDir.root());
             var recovery = new Recovery(journal, disk, cacheDir);
             Recovery.Found found = recovery.run();
             var applier =

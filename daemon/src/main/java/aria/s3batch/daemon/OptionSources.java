@@ -6,11 +6,9 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.math.BigDecimal;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
@@ -22,10 +20,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * The options as they were given, and where. Files are read in the order of MariaDB's own programs: {@code
- * /etc/my.cnf}, {@code /etc/mysql/my.cnf}, {@code --defaults-extra-file}, {@code ~/.my.cnf}, or {@code
- * --defaults-file} alone. The last one wins, with three ranks: the command line over {@code
- * [aria_s3_batchd]}, and that, for {@code s3-*}, over the server's groups.
+ * The options as they were given, and where; see {@link OptionFiles} for the files and their order. The last
+ * one wins, with three ranks: the command line over {@code [aria_s3_batchd]}, and that, for {@code s3-*},
+ * over the server's groups.
  *
  * <p>In our own group every option must be one of ours. The server's groups hold hundreds that are not:
  * there only {@code s3-*} is looked at, and must be known. {@code loose-} means as everywhere in MariaDB:
@@ -35,8 +32,6 @@ final class OptionSources {
     static final String GROUP = "aria_s3_batchd";
     private static final Set<String> GROUPS =
             Set.of(GROUP, "mariadbd", "mariadb", "mysqld", "server");
-    private static final List<Path> GLOBAL_FILES =
-            List.of(Path.of("/etc/my.cnf"), Path.of("/etc/mysql/my.cnf"));
     private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([KMGTkmgt]?)");
     private static final Pattern SECONDS = Pattern.compile("[0-9]{1,9}(\\.[0-9]{1,3})?");
     private static final long SIZE_MAX = 1L << 60;
@@ -87,9 +82,11 @@ final class OptionSources {
 
     private final Map<OptionName, Given> own = new EnumMap<>(OptionName.class);
     private final Map<OptionName, Given> ofServer = new EnumMap<>(OptionName.class);
-    private final List<Path> filesRead = new ArrayList<>();
+    private final List<Path> filesRead;
 
-    private OptionSources() {}
+    private OptionSources(List<Path> filesRead) {
+        this.filesRead = filesRead;
+    }
 
     /**
      * @param arguments {@code --name=value}; one that is no option at all is refused like an unknown one
@@ -97,77 +94,27 @@ final class OptionSources {
      */
     static OptionSources read(List<String> arguments, Path home)
             throws SettingsException, IOException {
-        return read(arguments, home, GLOBAL_FILES);
+        return read(OptionFiles.of(arguments, home));
     }
 
     static OptionSources read(List<String> arguments, Path home, List<Path> globalFiles)
             throws SettingsException, IOException {
-        var sources = new OptionSources();
-        var named = new ArrayList<String>();
-        Path only = null;
-        Path extra = null;
-        for (String argument : arguments) {
-            if (argument.startsWith("--defaults-file=")) {
-                only = Path.of(valueOf(argument));
-            } else if (argument.startsWith("--defaults-extra-file=")) {
-                extra = Path.of(valueOf(argument));
+        return read(OptionFiles.of(arguments, home, globalFiles));
+    }
+
+    private static OptionSources read(OptionFiles given) throws SettingsException, IOException {
+        var sources = new OptionSources(given.files());
+        for (OptionFile.Option option : given.read(GROUPS)) {
+            if (option.group().equals(GROUP)) {
+                sources.takeOwn(Given.of(option));
             } else {
-                named.add(argument);
+                sources.takeOfServer(Given.of(option));
             }
         }
-        if (only != null && extra != null) {
-            throw new SettingsException(
-                    "command line: --defaults-file and --defaults-extra-file exclude each other:"
-                            + " with the first, no other file is read");
-        }
-        if (only != null) {
-            sources.readFile(only, true);
-        } else {
-            for (Path global : globalFiles) {
-                sources.readFile(global, false);
-            }
-            if (extra != null) {
-                sources.readFile(extra, true);
-            }
-            sources.readFile(home.resolve(".my.cnf"), false);
-        }
-        for (String argument : named) {
+        for (String argument : given.arguments()) {
             sources.takeArgument(argument);
         }
         return sources;
-    }
-
-    private static String valueOf(String argument) throws SettingsException {
-        String value = argument.substring(argument.indexOf('=') + 1);
-        if (value.isEmpty()) {
-            throw new SettingsException("command line: " + argument + " lacks a file name");
-        }
-        return value;
-    }
-
-    private void readFile(Path file, boolean named) throws SettingsException, IOException {
-        if (!Files.exists(file)) {
-            if (named) {
-                throw new SettingsException("command line: no such option file: " + file);
-            }
-            return;
-        }
-        if (Files.isDirectory(file)) {
-            throw new SettingsException(
-                    "command line: " + file + " is a directory, not an option file");
-        }
-        filesRead.add(file);
-        if (!Files.isRegularFile(file)) {
-            return; // --defaults-file=/dev/null is how one says: none
-        }
-        for (OptionFile.Option option : OptionFile.read(file, GROUPS)) {
-            Given given = Given.of(option);
-            if (option.group().equals(GROUP)) {
-                takeOwn(given);
-            } else {
-                takeOfServer(given);
-            }
-        }
     }
 
     private void takeArgument(String argument) throws SettingsException {

@@ -9,7 +9,7 @@ public final class SettingsException extends Exception {
 
     private final String message;
 
-    SettingsException(String message) {
+    public SettingsException(String message) {
         super(message);
         this.message = message;
     }

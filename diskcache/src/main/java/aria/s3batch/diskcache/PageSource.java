@@ -12,11 +12,12 @@ import java.nio.ByteBuffer;
  */
 public interface PageSource {
     /**
-     * Fills {@code dst}, which has room for exactly one page, with the base image of a page; past the
-     * end of the file with anything, it is not looked at.
+     * Fills {@code dst}, which has room for one page or several, with the base images of pages that follow
+     * one another; past the end of the file with anything, it is not looked at.
      *
-     * @param page counted from the start of the file, header pages included
-     * @throws IOException the page cannot be had; the caller's operation fails and changes nothing
+     * @param page the first, counted from the start of the file, header pages included; all of them start
+     *     before the base length
+     * @throws IOException a page cannot be had; the caller's operation fails and changes nothing
      */
     void read(TableFile file, long page, ByteBuffer dst) throws IOException;
 }

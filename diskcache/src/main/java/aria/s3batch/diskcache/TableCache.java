@@ -47,6 +47,9 @@ public final class TableCache implements Closeable {
         DISCARDED
     }
 
+    /** Pages that are looked up under one hold of the lock. */
+    private static final int RUN_PAGES_MAX = 256;
+
     private final TableBase base;
     private final PageSource source;
     private final Path path;
@@ -310,20 +313,37 @@ public final class TableCache implements Closeable {
         }
         int start = dst.position();
         while (dst.hasRemaining()) {
-            if (!readWithinPage(file, offset + (dst.position() - start), dst)) {
+            if (!readOn(file, offset + (dst.position() - start), dst)) {
                 break;
             }
         }
         return dst.position() - start;
     }
 
-    /** Reads to the end of the page, of {@code dst} or of the file; false if that has been reached. */
-    private boolean readWithinPage(TableFile file, long position, ByteBuffer dst)
-            throws IOException {
+    /**
+     * Reads the base of the pages that a range covers in part, so that {@link #stageBytes} of the range
+     * need not wait for it. Any thread.
+     */
+    public void warm(TableFile file, long offset, int bytes) throws IOException {
+        ByteBuffer page = ByteBuffer.allocate(pageBytes);
+        for (long edge : new long[] {offset, offset + bytes}) {
+            long start = edge - edge % pageBytes;
+            if (start != edge && start < length(file)) {
+                read(file, start, page.clear());
+            }
+        }
+    }
+
+    /**
+     * Reads whole pages of the base, as far as none is staged, or else to the end of the page, of {@code
+     * dst} or of the file; false if the end of the file has been reached.
+     */
+    private boolean readOn(TableFile file, long position, ByteBuffer dst) throws IOException {
         long page = position / pageBytes;
         int from = (int) (position % pageBytes);
         int length;
         int visible;
+        int basePages;
         ByteBuffer image;
         shared.lock();
         try {
@@ -332,6 +352,7 @@ public final class TableCache implements Closeable {
             if (position >= extent.length) {
                 return false;
             }
+            basePages = from == 0 ? basePages(file, page, dst.remaining() / pageBytes) : 0;
             length =
                     (int)
                             Math.min(
@@ -342,11 +363,16 @@ public final class TableCache implements Closeable {
                     length == pageBytes
                             ? dst.slice(dst.position(), pageBytes)
                             : ByteBuffer.allocate(pageBytes);
-            if (slots.read(file, page, image)) {
+            if (basePages == 0 && slots.read(file, page, image)) {
                 visible = -1;
             }
         } finally {
             shared.unlock();
+        }
+        if (basePages > 0) {
+            readSource(file, page, dst.slice(dst.position(), basePages * pageBytes));
+            dst.position(dst.position() + basePages * pageBytes);
+            return true;
         }
         if (visible >= 0) {
             readBase(file, page, visible, image);
@@ -359,19 +385,34 @@ public final class TableCache implements Closeable {
         return true;
     }
 
+    /** How many pages from one on are wholly the base's. The caller holds the lock. */
+    private int basePages(TableFile file, long page, int pagesMax) {
+        FileExtent extent = extent(file);
+        long end = Math.min(extent.length, extent.baseVisible) / pageBytes;
+        int most = Math.clamp(end - page, 0, Math.min(pagesMax, RUN_PAGES_MAX));
+        int pages = 0;
+        while (pages < most && !slots.holds(file, page + pages)) {
+            pages++;
+        }
+        return pages;
+    }
+
     /** Fills {@code image} with the first {@code visible} bytes of a base page, then zeros. */
     private void readBase(TableFile file, long page, int visible, ByteBuffer image)
             throws IOException {
         if (visible > 0) {
-            ByteBuffer dst = image.slice(0, pageBytes);
-            source.read(file, page, dst);
-            if (dst.hasRemaining()) {
-                throw new AssertionError(
-                        "page source left %d bytes of page %d of %s"
-                                .formatted(dst.remaining(), page, name(file)));
-            }
+            readSource(file, page, image.slice(0, pageBytes));
         }
         image.put(visible, new byte[pageBytes - visible]);
+    }
+
+    private void readSource(TableFile file, long page, ByteBuffer pages) throws IOException {
+        source.read(file, page, pages);
+        if (pages.hasRemaining()) {
+            throw new AssertionError(
+                    "page source left %d bytes from page %d of %s on"
+                            .formatted(pages.remaining(), page, name(file)));
+        }
     }
 
     private int visibleBytes(long baseVisible, long page) {

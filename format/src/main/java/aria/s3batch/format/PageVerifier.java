@@ -80,6 +80,21 @@ public final class PageVerifier {
     }
 
     /**
+     * Like {@link #problem}, of whole pages one after another: that of the first that has one.
+     *
+     * @param images a multiple of the page size long
+     */
+    public Optional<String> firstProblem(TableFile file, long firstPage, byte[] images) {
+        for (int at = 0; at < images.length; at += pageBytes) {
+            Optional<String> problem = problem(file, firstPage + at / pageBytes, images, at);
+            if (problem.isPresent()) {
+                return problem;
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
      * Like {@link #problem}, for pages that lie in S3 and are not replaced. A data page that no row ever
      * used may hold anything there. Other data pages that are free may, too: to know them look at {@link
      * BitmapPage#bits}, and ask only for those that are not.

@@ -117,8 +117,8 @@ public record TableName(String database, String table) implements Comparable<Tab
      * taken back without, and in the form of the bucket where SQL's is ambiguous.
      */
     public String display() {
-        String shownDatabase = FileNameEncoding.decode(database);
-        String shownTable = decodeTable(table);
+        String shownDatabase = sqlDatabase();
+        String shownTable = sqlTable();
         String plain = shownDatabase + "." + shownTable;
         if (isTakenBack(plain)) {
             return plain;
@@ -127,6 +127,16 @@ public record TableName(String database, String table) implements Comparable<Tab
                 "`%s`.`%s`"
                         .formatted(shownDatabase.replace("`", "``"), shownTable.replace("`", "``"));
         return isTakenBack(quoted) ? quoted : path();
+    }
+
+    /** The database as SQL names it, without backticks. */
+    public String sqlDatabase() {
+        return FileNameEncoding.decode(database);
+    }
+
+    /** The table as SQL names it, without backticks and without its database. */
+    public String sqlTable() {
+        return decodeTable(table);
     }
 
     private boolean isTakenBack(String text) {

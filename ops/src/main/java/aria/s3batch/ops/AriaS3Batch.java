@@ -42,13 +42,17 @@ import java.util.function.Function;
             "2:wrong usage or configuration; nothing was done",
             "3:refused (locked, conflict, not clean, not allowed): the same again cannot help",
             "4:batch quarantined, or damage found",
-            "5:the daemon or the object store cannot be reached"
+            "5:the daemon, the MariaDB server or the object store cannot be reached"
         },
         subcommands = {
+            SqlCommand.class,
+            ShellCommand.class,
             BeginCommand.class,
             StageCommand.class,
             PutCommand.class,
             GetCommand.class,
+            MountCommand.class,
+            UmountCommand.class,
             PlanCommand.class,
             CommitCommand.class,
             AbortCommand.class,

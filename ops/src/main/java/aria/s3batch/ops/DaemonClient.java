@@ -105,6 +105,13 @@ final class DaemonClient implements AutoCloseable {
                 BegunDocument.class);
     }
 
+    /** As {@link #begin(List)}, and the batch is aborted when this process ends before it is committed. */
+    BegunDocument beginBound(List<String> tables) throws ProblemException {
+        return json(
+                sendJson("/v1/batches", Map.of("tables", tables, "bound", true), PAGES_LIMIT),
+                BegunDocument.class);
+    }
+
     BatchDocument batch(String batch) throws ProblemException {
         return json(send(HttpMethod.GET, path(batch), SHORT_LIMIT), BatchDocument.class);
     }
@@ -144,6 +151,25 @@ final class DaemonClient implements AutoCloseable {
         return json(
                 send(HttpMethod.POST, path(batch) + "/abort", SHORT_LIMIT),
                 BatchStateDocument.class);
+    }
+
+    /**
+     * @param directory absolute
+     */
+    BatchDocument mount(String batch, Path directory) throws ProblemException {
+        return json(
+                sendJson(
+                        path(batch) + "/mount",
+                        Map.of("directory", directory.toString()),
+                        SHORT_LIMIT),
+                BatchDocument.class);
+    }
+
+    BatchDocument unmount(String batch, boolean lazy) throws ProblemException {
+        String query = lazy ? "?lazy=true" : "";
+        return json(
+                send(HttpMethod.DELETE, path(batch) + "/mount" + query, SHORT_LIMIT),
+                BatchDocument.class);
     }
 
     /**

@@ -1,6 +1,7 @@
 package aria.s3batch.ops;
 
 import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.OptionFiles;
 import aria.s3batch.daemon.SettingsException;
 
 import org.jspecify.annotations.Nullable;
@@ -63,6 +64,11 @@ final class SettingsOptions {
         } catch (IOException e) {
             throw ProblemException.usage(IoFailure.inWords(e));
         }
+    }
+
+    /** The option files themselves, for what is no setting of the daemon. */
+    OptionFiles files() throws SettingsException {
+        return OptionFiles.of(arguments(), home());
     }
 
     private List<String> arguments() {

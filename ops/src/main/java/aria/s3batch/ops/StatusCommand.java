@@ -87,6 +87,9 @@ final class StatusCommand extends DaemonVerb {
         for (String table : batch.tables()) {
             line(INDENT + table);
         }
+        if (batch.mount() != null) {
+            line(INDENT + "mounted at " + batch.mount());
+        }
         String reason = batch.reason();
         if (reason != null) {
             Wrap.lines(reason, COLUMNS - INDENT.length()).forEach(each -> line(INDENT + each));

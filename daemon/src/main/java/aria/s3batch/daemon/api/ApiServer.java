@@ -46,10 +46,10 @@ public final class ApiServer implements AutoCloseable {
      * @throws IOException the socket cannot be made
      */
     public static ApiServer start(
-            Path socket, BatchRoutes batches, PageRoutes pages, NanoClock clock)
+            Path socket, BatchRoutes batches, PageRoutes pages, MountRoutes mounts, NanoClock clock)
             throws IOException {
         var access = new PeerAccess(socket, PeerAccess::ofNameService);
-        return start(socket, new Routes(batches, pages, clock, access));
+        return start(socket, new Routes(batches, pages, mounts, clock, access));
     }
 
     static ApiServer start(Path socket, Routes routes) throws IOException {

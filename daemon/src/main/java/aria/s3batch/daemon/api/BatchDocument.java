@@ -15,6 +15,7 @@ import java.util.List;
  * @param blocksTotal objects that the batch writes or deletes; 0 until it is committed
  * @param reason why it is quarantined or waits, with what to do; null otherwise
  * @param readers what they see of it: fence, refresh or none; null before it is committed
+ * @param mount the directory where its tables are mounted; null if they are not
  */
 public record BatchDocument(
         String batch,
@@ -24,4 +25,5 @@ public record BatchDocument(
         long blocksDone,
         long blocksTotal,
         @Nullable String reason,
-        @Nullable String readers) {}
+        @Nullable String readers,
+        @Nullable String mount) {}

@@ -35,7 +35,12 @@ public final class BatchRoutes {
         this.daemon = daemon;
     }
 
-    private record BeginRequest(@JsonProperty("tables") @Nullable List<String> tables) {}
+    /**
+     * @param bound whether the batch ends with the process that asks
+     */
+    private record BeginRequest(
+            @JsonProperty("tables") @Nullable List<String> tables,
+            @JsonProperty("bound") boolean bound) {}
 
     private record CommitRequest(@JsonProperty("readers") @Nullable String readers) {}
 
@@ -56,12 +61,18 @@ public final class BatchRoutes {
     }
 
     Routes.Reply begin(Request request) throws Exception {
-        List<String> names = read(request, BeginRequest.class).tables();
+        BeginRequest asked = read(request, BeginRequest.class);
+        List<String> names = asked.tables();
         if (names == null || names.isEmpty() || names.contains(null)) {
             throw new IllegalArgumentException("no tables: send {\"tables\": [\"db.table\"]}");
         }
+        List<TableName> tables = names.stream().map(TableName::parse).toList();
         BatchConductor.Begun begun =
-                conductor.begin(names.stream().map(TableName::parse).toList()).get();
+                asked.bound()
+                        ? conductor
+                                .begin(tables, PeerProcess.of(Routes.channel(request)).onExit())
+                                .get()
+                        : conductor.begin(tables).get();
         return Routes.Reply.json(
                 201,
                 new BegunDocument(
@@ -121,7 +132,7 @@ public final class BatchRoutes {
         return Routes.Reply.json(200, new BatchStateDocument(document.batch(), document.state()));
     }
 
-    private static <T> T read(Request request, Class<T> type) throws IOException {
+    static <T> T read(Request request, Class<T> type) throws IOException {
         return read(Routes.body(request, BODY_BYTES_MAX), type);
     }
 

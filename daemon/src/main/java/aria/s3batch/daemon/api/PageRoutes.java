@@ -1,7 +1,6 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchConductor;
-import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.PageVerifier;
 import aria.s3batch.format.TableFile;
@@ -54,6 +53,7 @@ public final class PageRoutes {
                         geometry.keystart(),
                         geometry.compressed(),
                         table.cache().pages(),
+                        table.reader().blocksFetched(),
                         file(table, TableFile.INDEX),
                         file(table, TableFile.DATA)));
     }
@@ -138,7 +138,8 @@ public final class PageRoutes {
                         .stagePages(target.id(), target.name(), file, page, ByteBuffer.wrap(body))
                         .get();
             } else {
-                warm(table, file, orElse(offset, 0), body.length);
+                // The conductor need not wait for S3 then.
+                table.cache().warm(file, orElse(offset, 0), body.length);
                 conductor
                         .stageBytes(
                                 target.id(),
@@ -163,26 +164,9 @@ public final class PageRoutes {
                     "%d bytes are no whole number of pages of %d. Nothing was staged"
                             .formatted(body.length, pageBytes));
         }
-        var verifier = new PageVerifier(pageBytes, geometry.headerPages());
-        for (int at = 0; at < body.length; at += pageBytes) {
-            Optional<String> problem = verifier.problem(file, page + at / pageBytes, body, at);
-            if (problem.isPresent()) {
-                throw new IllegalArgumentException(problem.get() + ". Nothing was staged");
-            }
-        }
-    }
-
-    /** Fetches the base of pages that are written in part, so that the conductor need not wait for S3. */
-    private static void warm(OpenTable table, TableFile file, long offset, int bytes)
-            throws Exception {
-        int pageBytes = table.base().geometry().pageBytes();
-        TableCache cache = table.cache();
-        ByteBuffer page = ByteBuffer.allocate(pageBytes);
-        for (long edge : new long[] {offset, offset + bytes}) {
-            long start = edge - edge % pageBytes;
-            if (start != edge && start < cache.length(file)) {
-                cache.read(file, start, page.clear());
-            }
+        Optional<String> problem = PageVerifier.of(geometry).firstProblem(file, page, body);
+        if (problem.isPresent()) {
+            throw new IllegalArgumentException(problem.get() + ". Nothing was staged");
         }
     }
 

@@ -54,7 +54,12 @@ final class Routes extends Handler.Abstract {
         Reply serve(String[] path, Request request) throws Exception;
     }
 
-    Routes(BatchRoutes batches, PageRoutes pages, NanoClock clock, Access access) {
+    Routes(
+            BatchRoutes batches,
+            PageRoutes pages,
+            MountRoutes mounts,
+            NanoClock clock,
+            Access access) {
         this.clock = clock;
         this.access = access;
         this.routes =
@@ -75,6 +80,12 @@ final class Routes extends Handler.Abstract {
                         Map.entry(
                                 "POST /v1/batches/*/resolve",
                                 (path, request) -> batches.resolve(path[3], request)),
+                        Map.entry(
+                                "POST /v1/batches/*/mount",
+                                (path, request) -> mounts.mount(path[3], request)),
+                        Map.entry(
+                                "DELETE /v1/batches/*/mount",
+                                (path, request) -> mounts.unmount(path[3], request)),
                         Map.entry(
                                 "GET /v1/batches/*/tables/*/*",
                                 (path, request) -> pages.table(target(path))),
@@ -120,14 +131,14 @@ final class Routes extends Handler.Abstract {
         return true;
     }
 
+    /** The connection that a request came on: its peer is who asks. */
+    static SocketChannel channel(Request request) {
+        return (SocketChannel)
+                request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
+    }
+
     private void refuseStrangers(Request request) throws IOException {
-        var channel =
-                (SocketChannel)
-                        request.getConnectionMetaData()
-                                .getConnection()
-                                .getEndPoint()
-                                .getTransport();
-        UnixDomainPrincipal peer = channel.getOption(ExtendedSocketOptions.SO_PEERCRED);
+        UnixDomainPrincipal peer = channel(request).getOption(ExtendedSocketOptions.SO_PEERCRED);
         String user = peer.user().getName();
         if (!access.allows(user, peer.group().getName(), clock.nanoTime())) {
             throw new BatchException(

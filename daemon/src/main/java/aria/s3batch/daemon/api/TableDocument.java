@@ -5,6 +5,7 @@ package aria.s3batch.daemon.api;
  *
  * @param keystart bytes of the header at the start of the index file
  * @param pages staged pages of this table
+ * @param blocksFetched how often the batch fetched a block of this table from S3
  */
 public record TableDocument(
         String table,
@@ -13,6 +14,7 @@ public record TableDocument(
         int keystart,
         boolean compressed,
         long pages,
+        long blocksFetched,
         FileDocument index,
         FileDocument data) {
 

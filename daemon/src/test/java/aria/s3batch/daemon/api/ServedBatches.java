@@ -1,10 +1,12 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchConductor;
+import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.LocalDisk;
+import aria.s3batch.format.Fixture;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
@@ -36,7 +38,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** A daemon with real threads, disk and socket, on a bucket in memory: tables orders, parts and log#P#p0. */
+/**
+ * A daemon with real threads, disk and socket, on a bucket in memory: synthetic tables orders, parts and
+ * log#P#p0 of database shop, and the fixtures plain and part.
+ */
 final class ServedBatches implements AutoCloseable {
     static final int CACHE_BYTES = 1 << 20;
     static final SyntheticTable ORDERS = table("orders");
@@ -52,6 +57,7 @@ final class ServedBatches implements AutoCloseable {
     private final RocksJournal journal;
     private final BatchConductor conductor;
     private final AgentRunner runner;
+    private final Mounts mounts;
     private final Path socket;
     private final ApiServer api;
 
@@ -59,6 +65,11 @@ final class ServedBatches implements AutoCloseable {
         for (SyntheticTable table :
                 new SyntheticTable[] {ORDERS, table("parts"), table("log#P#p0")}) {
             table.objects().forEach((key, body) -> LoadedFixture.replace(bucket, key, body));
+        }
+        for (String fixture : new String[] {"plain", "part"}) {
+            Fixture.of(fixture)
+                    .before()
+                    .forEach((key, body) -> LoadedFixture.replace(bucket, key, body));
         }
         LoadedFixture.replace(
                 bucket, "shop/log/frm", bucket.get("shop/orders/frm").orElseThrow().body());
@@ -108,6 +119,7 @@ final class ServedBatches implements AutoCloseable {
                         null,
                         conductor);
         AgentRunner.startOnThread(runner);
+        mounts = new Mounts(conductor, store, space, cacheDir.root(), clock);
         socket = dir.resolve("api.sock");
         api = serve(socket);
     }
@@ -126,11 +138,17 @@ final class ServedBatches implements AutoCloseable {
     }
 
     ApiServer serve(Path path) throws IOException {
-        return ApiServer.start(path, batchRoutes(), pageRoutes(), SystemNanoClock.INSTANCE);
+        return ApiServer.start(
+                path, batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE);
     }
 
     Routes routes(Routes.Access access) {
-        return new Routes(batchRoutes(), pageRoutes(), SystemNanoClock.INSTANCE, access);
+        return new Routes(
+                batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE, access);
+    }
+
+    private MountRoutes mountRoutes() {
+        return new MountRoutes(conductor, mounts);
     }
 
     private PageRoutes pageRoutes() {
@@ -167,6 +185,7 @@ final class ServedBatches implements AutoCloseable {
         }
         conductor.stop().join();
         api.close();
+        mounts.close();
         runner.close(10, parked -> {}); // which it interrupts then
         workers.shutdownNow();
         journal.close();

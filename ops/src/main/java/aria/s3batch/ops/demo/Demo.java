@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -72,7 +73,13 @@ final class Demo implements AutoCloseable {
         say("%s: %d objects in %s", DemoTable.NAME, table.before().size(), s3.endpoint());
         var home =
                 DaemonProcess.Home.create(
-                        directory.resolve("d"), s3, List.of("apply-concurrency=1"));
+                        directory.resolve("d"),
+                        s3,
+                        List.of(
+                                "apply-concurrency=1",
+                                "[aria_s3_batch]",
+                                "mariadb-socket="
+                                        + MariaDbServer.socketIn(directory.resolve("m"))));
         client(home, "check", DemoTable.NAME);
         Optional<MariaDbServer> server = startServer(s3);
         server.ifPresent(this::showRows);
@@ -136,7 +143,27 @@ final class Demo implements AutoCloseable {
         if (!fenceSeen) {
             say("but check did not notice the fence: please report this");
         }
-        return equal && fenceSeen;
+        boolean changed = server.isEmpty() || changeWithSql(home, server.get());
+        return equal && fenceSeen && changed;
+    }
+
+    /** The short way, where there is a server: one command, and its rows before and after. */
+    private boolean changeWithSql(DaemonProcess.Home home, MariaDbServer server)
+            throws IOException {
+        if (!Files.isWritable(Path.of("/dev/fuse"))) {
+            say("(/dev/fuse cannot be used here: no aria_s3_batch sql in this demo)");
+            return true;
+        }
+        step(
+                "The short way: SQL",
+                "The server runs statements on the S3 table as if it were a local one; then the"
+                        + " batch is committed and applied.");
+        DaemonProcess daemon = startDaemon(home);
+        int code =
+                client(home, "sql", DemoTable.NAME, "-e", "UPDATE orders SET b=b+1 WHERE id<=100");
+        showRows(server);
+        daemon.stop();
+        return code == 0;
     }
 
     private Optional<MariaDbServer> startServer(EmbeddedS3Process s3) throws IOException {
@@ -256,7 +283,10 @@ final class Demo implements AutoCloseable {
         var words = new ArrayList<String>();
         words.add(verb);
         words.addAll(List.of(arguments));
-        out.println("$ aria_s3_batch " + String.join(" ", words));
+        out.println(
+                words.stream()
+                        .map(word -> word.contains(" ") ? '"' + word + '"' : word)
+                        .collect(Collectors.joining(" ", "$ aria_s3_batch ", "")));
         out.flush();
         words.add(1, "--defaults-file=" + home.optionFile());
         List<String> command = ChildJava.command(CLIENT, "128m", words);

@@ -74,37 +74,39 @@ public final class MariaDbServer implements AutoCloseable {
     /**
      * Starts a server on the bucket; returns when it answers.
      *
-     * @param directory new or empty, with a path short enough for a socket (107 bytes); the caller
-     *     deletes it after {@link #close}
+     * @param directory new, empty, or that of a server that has ended; with a path short enough for a
+     *     socket (107 bytes); the caller deletes it after {@link #close}
      * @throws IOException it did not start; the message shows its log
      */
-    public static MariaDbServer start(
-            Installation installation, Path directory, EmbeddedS3Process s3) throws IOException {
+    public static MariaDbServer start(Installation installation, Path directory, S3Server s3)
+            throws IOException {
         return start(installation, directory, s3, List.of());
     }
 
     /**
-     * As {@link #start(Installation, Path, EmbeddedS3Process)}.
+     * As {@link #start(Installation, Path, S3Server)}.
      *
      * @param more {@code --name=value}
      */
     public static MariaDbServer start(
-            Installation installation, Path directory, EmbeddedS3Process s3, List<String> more)
+            Installation installation, Path directory, S3Server s3, List<String> more)
             throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
-        Path socket = directory.resolve("s");
-        Path log = directory.resolve("mariadb.log");
-        runOrThrow(
-                List.of(
-                        installation.install().toString(),
-                        "--no-defaults",
-                        "--auth-root-authentication-method=normal",
-                        "--skip-test-db",
-                        "--datadir=" + dataDirectory,
-                        "--user=" + System.getProperty("user.name")),
-                directory.resolve("install.log"),
-                START_LIMIT);
+        Path socket = socketIn(directory);
+        if (!Files.exists(dataDirectory)) {
+            runOrThrow(
+                    List.of(
+                            installation.install().toString(),
+                            "--no-defaults",
+                            "--auth-root-authentication-method=normal",
+                            "--skip-test-db",
+                            "--datadir=" + dataDirectory,
+                            "--user=" + System.getProperty("user.name")),
+                    ProcessBuilder.Redirect.PIPE,
+                    directory.resolve("install.log"),
+                    START_LIMIT);
+        }
         var command = new ArrayList<String>();
         command.add(installation.server().toString());
         command.add("--no-defaults");
@@ -130,10 +132,11 @@ public final class MariaDbServer implements AutoCloseable {
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
         command.addAll(more);
+        Path log = directory.resolve("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
         var server = new MariaDbServer(installation, process, socket);
         try {
@@ -145,26 +148,49 @@ public final class MariaDbServer implements AutoCloseable {
         return server;
     }
 
+    /** Where a server of this directory listens. */
+    static Path socketIn(Path directory) {
+        return directory.resolve("s");
+    }
+
     /**
      * Runs statements and returns what the client prints: rows by lines, columns by tabs, no names.
      *
      * @throws IOException a statement failed or took over a minute; the message says which and why
      */
     public String query(String sql) throws IOException {
+        return client(ProcessBuilder.Redirect.PIPE, "--execute=" + sql);
+    }
+
+    /**
+     * Runs a script of any length in a database; otherwise like {@link #query}.
+     *
+     * @throws IOException a statement failed or all took over a minute; the message says which and why
+     */
+    public String script(String database, String sql) throws IOException {
+        Path script = Files.createTempFile(socket.getParent(), "script", ".sql");
+        try {
+            Files.writeString(script, sql);
+            return client(ProcessBuilder.Redirect.from(script.toFile()), "--database=" + database);
+        } finally {
+            Files.delete(script);
+        }
+    }
+
+    private String client(ProcessBuilder.Redirect input, String argument) throws IOException {
         Path output = Files.createTempFile(socket.getParent(), "query", ".out");
         try {
-            return runOrThrow(
-                            List.of(
-                                    installation.client().toString(),
-                                    "--no-defaults",
-                                    "--socket=" + socket,
-                                    "--batch",
-                                    "--raw",
-                                    "--skip-column-names",
-                                    "--execute=" + sql),
-                            output,
-                            STATEMENT_LIMIT)
-                    .strip();
+            List<String> command =
+                    List.of(
+                            installation.client().toString(),
+                            "--no-defaults",
+                            "--socket=" + socket,
+                            "--batch",
+                            "--raw",
+                            "--default-character-set=utf8mb4",
+                            "--skip-column-names",
+                            argument);
+            return runOrThrow(command, input, output, STATEMENT_LIMIT).strip();
         } finally {
             Files.deleteIfExists(output);
         }
@@ -239,6 +265,20 @@ public final class MariaDbServer implements AutoCloseable {
         return process.pid();
     }
 
+    /** Where clients connect. */
+    public Path socket() {
+        return socket;
+    }
+
+    /** {@code kill -9}: what a crash of the process is. */
+    public void kill() {
+        try {
+            process.destroyForcibly().waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** Stops the server; its files stay until the caller deletes them. */
     @Override
     public void close() {
@@ -258,11 +298,13 @@ public final class MariaDbServer implements AutoCloseable {
         return lastRow.substring(lastRow.lastIndexOf('\t') + 1);
     }
 
-    private static String runOrThrow(List<String> command, Path output, Duration limit)
+    private static String runOrThrow(
+            List<String> command, ProcessBuilder.Redirect input, Path output, Duration limit)
             throws IOException {
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
+                        .redirectInput(input)
                         .redirectOutput(output.toFile())
                         .start();
         try {

@@ -3,6 +3,7 @@ package aria.s3batch.ops.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.format.TableName;
+import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
 import aria.s3batch.recovery.Readers;
 
@@ -37,13 +38,16 @@ final class ReadersOnRealServersTest {
     private static final String NO_SUCH_TABLE = "ERROR 1146";
     private static final String COLUMNS = " (id int primary key, a char(120), b int)";
 
+    private final EmbeddedS3Process s3;
     private final ServerScene scene;
     private final MariaDbServer other;
 
     ReadersOnRealServersTest(@TempDir Path directory) throws IOException {
+        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
         scene =
                 new ServerScene(
                         directory,
+                        s3,
                         List.of(SMALL_CACHE),
                         // longer than a statement takes where others use the machine, too
                         List.of("apply-concurrency=1", "fence-wait=3"));
@@ -51,7 +55,7 @@ final class ReadersOnRealServersTest {
                 MariaDbServer.start(
                         MariaDbServer.Installation.find().orElseThrow(),
                         directory.resolve("o"),
-                        scene.s3,
+                        s3,
                         List.of(SMALL_CACHE));
         scene.server.query("CREATE DATABASE live; CREATE DATABASE work");
         other.query("CREATE DATABASE live");
@@ -307,12 +311,12 @@ final class ReadersOnRealServersTest {
         List<Applied> rounds = new ArrayList<>();
         try {
             String batch = stage(name, units);
-            scene.s3.holdAfter(2 + 5); // frm, aria and some blocks
+            s3.holdAfter(2 + 5); // frm, aria and some blocks
             long called = System.nanoTime();
             scene.batch("commit", batch, "--readers", "fence", "--no-wait");
-            scene.s3.awaitHeld(Duration.ofSeconds(60));
+            s3.awaitHeld(Duration.ofSeconds(60));
             scene.killDaemon();
-            scene.s3.drop();
+            s3.drop();
             for (MariaDbServer server : List.of(scene.server, other)) {
                 try (MariaDbServer.Session session = server.connect()) {
                     assertThat(session.answer(sum(name))).startsWith(NO_SUCH_TABLE);

@@ -10,10 +10,12 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -21,39 +23,74 @@ import java.util.Map;
 final class ServerScene implements AutoCloseable {
     final Path dataDirectory;
     final Bucket bucket;
-    final MariaDbServer server;
+    MariaDbServer server;
 
-    final EmbeddedS3Process s3;
+    private final S3Server s3;
+    private final List<String> ofServer;
+    private final MariaDbServer.Installation installation;
+    private final Path serverDirectory;
     private final DaemonProcess.Home home;
-    private final Path optionFile;
     private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
-        this(directory, List.of(), List.of());
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of(), List.of());
     }
 
     /**
+     * @param s3 closed with the scene
      * @param ofServer options of the server, {@code --name=value}
      * @param ofDaemon options of the daemon, {@code name=value}
      */
-    ServerScene(Path directory, List<String> ofServer, List<String> ofDaemon) throws IOException {
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+    ServerScene(Path directory, S3Server s3, List<String> ofServer, List<String> ofDaemon)
+            throws IOException {
+        this.s3 = s3;
         bucket = new Bucket(s3);
-        var installation = MariaDbServer.Installation.find().orElseThrow();
-        server = MariaDbServer.start(installation, directory.resolve("m"), s3, ofServer);
-        dataDirectory = directory.resolve("m").resolve("data");
-        home = DaemonProcess.Home.create(directory.resolve("d"), s3, ofDaemon);
-        optionFile = home.optionFile();
+        installation = MariaDbServer.Installation.find().orElseThrow();
+        serverDirectory = directory.resolve("m");
+        this.ofServer = ofServer;
+        server = MariaDbServer.start(installation, serverDirectory, s3, ofServer);
+        dataDirectory = serverDirectory.resolve("data");
+        var lines = new ArrayList<>(ofDaemon);
+        lines.add("[aria_s3_batch]");
+        lines.add("mariadb-socket=" + server.socket());
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
         daemon = DaemonProcess.start(home);
     }
 
-    /** Kills the daemon, as -9 does. */
+    /** {@code kill -9} of the server. */
+    void killServer() {
+        server.kill();
+    }
+
+    /** The server again, on the same data directory. */
+    void startServer() throws IOException {
+        server = MariaDbServer.start(installation, serverDirectory, s3, ofServer);
+    }
+
+    /** {@code kill -9} of the daemon. */
     void killDaemon() {
         daemon.kill();
     }
 
+    /** The daemon again, on the same cache directory. */
     void startDaemon() throws IOException {
         daemon = DaemonProcess.start(home);
+    }
+
+    /** Starts {@code aria_s3_batch} in a process of its own, as a user does. */
+    ClientProcess client(String verb, String... arguments) throws IOException {
+        var words = new ArrayList<String>();
+        words.add(verb);
+        words.add("--defaults-file=" + home.optionFile());
+        words.addAll(List.of(arguments));
+        return ClientProcess.start(words, home.directory());
+    }
+
+    /** Runs {@code aria_s3_batch} in a process of its own; it must succeed. */
+    String run(String verb, String... arguments) throws IOException {
+        ClientProcess.Ended ended = client(verb, arguments).end();
+        assertThat(ended.exitCode()).as("%s: %s", verb, ended.err()).isZero();
+        return ended.out();
     }
 
     /** Runs {@code aria_s3_batch} and returns its stdout; it must succeed. */
@@ -67,7 +104,7 @@ final class ServerScene implements AutoCloseable {
     CommandLineRun tryBatch(String verb, String... arguments) {
         String[] line = new String[arguments.length + 2];
         line[0] = verb;
-        line[1] = "--defaults-file=" + optionFile;
+        line[1] = "--defaults-file=" + home.optionFile();
         System.arraycopy(arguments, 0, line, 2, arguments.length);
         return CommandLineRun.of(line);
     }
@@ -101,8 +138,12 @@ final class ServerScene implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        daemon.close();
         server.close();
+        try {
+            daemon.stop(); // not killed: what it has mounted would be in the way of whoever deletes
+        } finally {
+            daemon.close();
+        }
         bucket.close();
         s3.close();
     }
