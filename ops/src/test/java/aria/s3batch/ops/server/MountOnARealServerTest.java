@@ -44,7 +44,7 @@ final class MountOnARealServerTest {
 
     MountOnARealServerTest(@TempDir Path directory) throws IOException {
         s3 = EmbeddedS3Process.start(directory.resolve("s3"));
-        scene = new ServerScene(directory, s3, List.of());
+        scene = new ServerScene(directory, s3, List.of(), List.of());
         for (String database : List.of("live", "copy", "work", "other")) {
             scene.server.query("CREATE DATABASE " + database);
         }
