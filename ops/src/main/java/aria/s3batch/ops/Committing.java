@@ -6,7 +6,6 @@ import aria.s3batch.daemon.api.Problem;
 
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 /** The end of a batch that is kept: commit, then wait until it is applied, with a progress bar. */
@@ -20,10 +19,14 @@ final class Committing {
     private final Output output;
     private final String batch;
 
+    /** What to say when this program ends now; empty for nothing. */
+    private volatile String atEnd = "";
+
     Committing(DaemonClient daemon, Output output, String batch) {
         this.daemon = daemon;
         this.output = output;
         this.batch = batch;
+        Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted, "say-where-it-is"));
     }
 
     /**
@@ -33,6 +36,9 @@ final class Committing {
      * @throws ProblemException refused; the batch is open as before
      */
     BatchStateDocument commit() throws ProblemException {
+        atEnd =
+                "batch %1$s was being committed; whether it is, says: aria_s3_batch status %1$s"
+                        .formatted(batch);
         try {
             return daemon.commit(batch);
         } catch (NoAnswerException e) {
@@ -45,6 +51,8 @@ final class Committing {
                                     .formatted(batch, batch),
                     true,
                     e);
+        } finally {
+            atEnd = "";
         }
     }
 
@@ -54,13 +62,14 @@ final class Committing {
      * @throws ProblemException it is quarantined, or the daemon is gone
      */
     BatchDocument awaitApplied() throws ProblemException {
-        var waiting = new AtomicBoolean(true);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupted(waiting)));
+        atEnd =
+                "batch %1$s is committed and goes on without this command; see: aria_s3_batch status %1$s"
+                        .formatted(batch);
         BatchDocument ended;
         try {
             ended = awaitEnd();
         } finally {
-            waiting.set(false);
+            atEnd = "";
         }
         if (ended.state().equals("QUARANTINED")) {
             throw ProblemException.of(Problem.Kind.QUARANTINED, quarantined(ended), batch);
@@ -84,11 +93,9 @@ final class Committing {
     }
 
     /** Runs at every end of this program, so also at Ctrl-C. */
-    private void interrupted(AtomicBoolean waiting) {
-        if (waiting.get()) {
-            output.say(
-                    "\nbatch %s is committed and goes on without this command; see: aria_s3_batch status %s"
-                            .formatted(batch, batch));
+    private void interrupted() {
+        if (!atEnd.isEmpty()) {
+            output.say("\n" + atEnd);
         }
     }
 
