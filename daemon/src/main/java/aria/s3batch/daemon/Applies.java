@@ -63,8 +63,10 @@ final class Applies {
     private void apply(Batch batch, BatchRecord record) throws IOException {
         long begun = rooms.nanoClock().nanoTime();
         long bytesBefore = batch.progress.bytesPut();
+        long waitedBefore = batch.progress.waitedNanos();
         ApplyOutcome outcome = rooms.applier().apply(record, batch.folder, batch.progress, stop);
-        long nanos = rooms.nanoClock().nanoTime() - begun;
+        long waited = batch.progress.waitedNanos() - waitedBefore;
+        long nanos = rooms.nanoClock().nanoTime() - begun - waited;
         long bytes = batch.progress.bytesPut() - bytesBefore;
         inbox.result(
                 new CompletableFuture<>(),
@@ -79,8 +81,10 @@ final class Applies {
         assert batch.state == Batch.State.APPLYING : "W3: " + batch.id + " is " + batch.state;
         switch (outcome) {
             case ApplyOutcome.Applied applied -> batches.end(batch, Batch.State.APPLIED);
+            case ApplyOutcome.Discarded discarded -> batches.end(batch, Batch.State.ABORTED);
             case ApplyOutcome.Quarantined quarantined -> {
                 batch.state = Batch.State.QUARANTINED;
+                batch.record = quarantined.batch();
                 batch.reason = quarantined.reason();
                 batch.replayed = false;
                 log.atError()

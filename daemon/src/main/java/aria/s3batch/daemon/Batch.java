@@ -27,7 +27,8 @@ import java.util.List;
  *
  * BEGINNING and COMMITTING last while a worker reads from S3 or syncs, DISCARDING as long as the disk does
  * not let pages be deleted; to users they are OPEN. A batch with nothing to write goes from COMMITTING by
- * DISCARDING to APPLIED.
+ * DISCARDING to APPLIED. A quarantined batch that is discarded behind its fence goes by COMMITTED and
+ * APPLYING to ABORTED; to users it is DISCARDING meanwhile.
  */
 final class Batch {
     enum State {
@@ -95,8 +96,20 @@ final class Batch {
         return open.isEmpty() ? pages : open.stream().mapToLong(t -> t.cache().pages()).sum();
     }
 
+    /** Makes it due, to be applied, or to have its fence lowered. */
+    void applyNow(long nanoTime) {
+        applyAtNanos = nanoTime;
+        state = State.COMMITTED;
+    }
+
+    /** Whether it was given up while it was quarantined behind its fence. */
+    private boolean isGivenUp() {
+        return record != null && record.state() == BatchRecord.State.DISCARDED;
+    }
+
     String stateName() {
         return switch (state) {
+            case COMMITTED, APPLYING -> isGivenUp() ? State.DISCARDING.name() : state.name();
             case BEGINNING, OPEN, COMMITTING, DISCARDING -> State.OPEN.name();
             default -> state.name();
         };
@@ -117,6 +130,7 @@ final class Batch {
                 progress.done(),
                 progress.total(),
                 reason,
+                record == null ? null : record.readers().word(),
                 mount == null ? null : mount.directory().toString());
     }
 

@@ -13,6 +13,7 @@ import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.ObjectStore;
 
@@ -48,7 +49,11 @@ import java.util.random.RandomGenerator;
 public final class BatchConductor implements Agent {
     private static final Logger log = LoggerFactory.getLogger(BatchConductor.class);
 
-    /** What the conductor works with; all of it may be simulated. */
+    /**
+     * What the conductor works with; all of it may be simulated.
+     *
+     * @param readers for commits that do not say
+     */
     public record Rooms(
             ObjectStore store,
             CacheSpace space,
@@ -56,6 +61,7 @@ public final class BatchConductor implements Agent {
             Committer committer,
             Applier applier,
             Recovery recovery,
+            Readers readers,
             Executor workers,
             NanoClock nanoClock,
             InstantSource clock,
@@ -92,8 +98,7 @@ public final class BatchConductor implements Agent {
         this.mounts = new MountChanges(inbox);
         for (BatchRecord record : found.committed()) {
             Batch batch = adopt(record);
-            batch.state = Batch.State.COMMITTED;
-            batch.applyAtNanos = rooms.nanoClock().nanoTime();
+            batch.applyNow(rooms.nanoClock().nanoTime());
             batch.replayed = true;
         }
         for (BatchRecord record : found.quarantined()) {
@@ -283,11 +288,16 @@ public final class BatchConductor implements Agent {
      * nothing to write ends at once, as APPLIED.
      */
     public CompletableFuture<BatchDocument> commit(BatchId id) {
+        return commit(id, rooms.readers());
+    }
+
+    /** As {@link #commit(BatchId)}, whatever the option {@code readers} says. */
+    public CompletableFuture<BatchDocument> commit(BatchId id, Readers readers) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
                     refuseStopping();
-                    new Commit(rooms, mounts, inbox, batches, batch).start(answer);
+                    new Commit(rooms, mounts, inbox, batches, batch, readers).start(answer);
                 });
     }
 
@@ -345,7 +355,10 @@ public final class BatchConductor implements Agent {
         return inbox.ask(answer -> mounts.unmount(batches.get(id), lazy, answer));
     }
 
-    /** Ends the quarantine of a batch. What was decided is durable when the future completes. */
+    /**
+     * Ends the quarantine of a batch. What was decided is durable when the future completes. A batch that is
+     * discarded behind its fence has not ended then: it is DISCARDING until the fence is down.
+     */
     public CompletableFuture<BatchDocument> resolve(BatchId id, Recovery.Resolution resolution) {
         return inbox.ask(
                 answer -> {
@@ -384,13 +397,12 @@ public final class BatchConductor implements Agent {
             throw new UncheckedIOException(e); // W4: what the journal says now is unknown
         }
         logResolved(batch, resolution);
-        if (resolution == Recovery.Resolution.DISCARD) {
+        if (batch.record.state() == BatchRecord.State.ENDED) {
             return batches.end(batch, Batch.State.ABORTED);
         }
         batch.reason = null;
         batch.pauses = 0;
-        batch.applyAtNanos = rooms.nanoClock().nanoTime();
-        batch.state = Batch.State.COMMITTED;
+        batch.applyNow(rooms.nanoClock().nanoTime());
         return batch.document();
     }
 
@@ -412,23 +424,39 @@ public final class BatchConductor implements Agent {
         return inbox.ask(answer -> answer.complete(batches.document(id)));
     }
 
-    /** What committing an open batch would cost, a table at a time. */
+    /**
+     * What committing an open batch would cost, a table at a time; what is done with the definition of a
+     * partitioned table counts with its first partition that the batch changes.
+     */
     public CompletableFuture<Map<TableName, ApplyForecast>> forecast(BatchId id) {
+        return forecast(id, rooms.readers());
+    }
+
+    /** As {@link #forecast(BatchId)}, whatever the option {@code readers} says. */
+    public CompletableFuture<Map<TableName, ApplyForecast>> forecast(BatchId id, Readers readers) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
                     batch.refuseUnlessOpen("there is nothing to plan");
                     Map<TableName, ApplyForecast> forecasts = new LinkedHashMap<>();
+                    Set<TableName> definitions = new HashSet<>();
                     for (OpenTable table : batch.open) {
-                        forecasts.put(table.base().table(), forecast(table));
+                        TableName name = table.base().table();
+                        boolean definitionToo = !definitions.contains(name.base());
+                        ApplyForecast forecast = forecast(table, readers, definitionToo);
+                        forecasts.put(name, forecast);
+                        if (!forecast.isNothing()) {
+                            definitions.add(name.base());
+                        }
                     }
                     answer.complete(forecasts);
                 });
     }
 
-    private static ApplyForecast forecast(OpenTable table) throws IOException {
+    private static ApplyForecast forecast(OpenTable table, Readers readers, boolean definitionToo)
+            throws IOException {
         try {
-            return ApplyForecast.of(table, table.cache().seal());
+            return ApplyForecast.of(table, table.cache().seal(), readers, definitionToo);
         } finally {
             table.cache().unseal();
         }

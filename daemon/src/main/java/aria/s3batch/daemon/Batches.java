@@ -25,7 +25,8 @@ import java.util.TreeMap;
  * The batches that the daemon knows, who holds which table, and how the last {@value #ENDED_KEPT} that
  * ended did. Belongs to the conductor's thread.
  *
- * <p>Invariant W1: a table is in at most one batch; the others are refused at once.
+ * <p>Invariant W1: a table is in at most one batch; the others are refused at once. Partitions of one table
+ * count as one: they share a definition, which every batch rewrites.
  */
 final class Batches {
     static final int ENDED_KEPT = 1000;
@@ -35,7 +36,10 @@ final class Batches {
     private final CacheSpace space;
     private final BlockCache blockCache;
     private final Map<BatchId, Batch> batches = new TreeMap<>();
+
+    /** By the table that has the definition: never a partition. */
     private final Map<TableName, Batch> holders = new HashMap<>();
+
     private final LinkedHashMap<BatchId, BatchDocument> ended = new LinkedHashMap<>();
 
     Batches(CacheSpace space, BlockCache blockCache) {
@@ -80,21 +84,35 @@ final class Batches {
     /** W1. */
     void refuseLocked(Collection<TableName> tables) throws BatchException {
         for (TableName table : tables) {
-            Batch holder = holders.get(table);
+            Batch holder = holders.get(table.base());
             if (holder != null) {
                 throw new BatchException(
                         Problem.Kind.REFUSED,
-                        "%s is locked by batch %s, which is %s. Nothing was changed"
-                                .formatted(table.display(), holder.id, holder.stateName()));
+                        "%s is locked by batch %s, which is %s%s. Nothing was changed"
+                                .formatted(
+                                        table.display(),
+                                        holder.id,
+                                        holder.stateName(),
+                                        sharedWith(table, holder)));
             }
         }
+    }
+
+    /** Why a table is locked that the holder does not have. */
+    private static String sharedWith(TableName table, Batch holder) {
+        return holder.tables.stream()
+                .filter(held -> held.base().equals(table.base()) && table.isPartition())
+                .findFirst()
+                .filter(held -> !holder.tables.contains(table))
+                .map(held -> " and has " + held.display() + ", a partition of the same table")
+                .orElse("");
     }
 
     /** Adds a batch, and with it the locks of its tables, which the caller has found free. */
     void add(Batch batch) {
         batches.put(batch.id, batch);
         for (TableName table : batch.tables) {
-            holders.put(table, batch);
+            holders.put(table.base(), batch);
         }
     }
 
@@ -102,7 +120,7 @@ final class Batches {
     void remove(Batch batch) {
         batches.remove(batch.id);
         for (TableName table : batch.tables) {
-            holders.remove(table, batch);
+            holders.remove(table.base(), batch);
         }
         blockCache.dropBatch(batch.id);
     }

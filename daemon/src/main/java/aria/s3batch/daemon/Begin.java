@@ -81,8 +81,7 @@ final class Begin {
     private void read(Batch batch, CompletableFuture<Begun> answer) {
         List<OpenTable> open = new ArrayList<>();
         try {
-            for (TableName table : batch.tables) {
-                BaseTable base = BaseTable.read(rooms.store(), table);
+            for (BaseTable base : BaseTable.readAll(rooms.store(), batch.tables)) {
                 open.add(open(batch, open.size(), base));
             }
         } catch (IOException | RuntimeException e) {

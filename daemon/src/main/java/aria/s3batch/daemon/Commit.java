@@ -4,6 +4,7 @@ import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.recovery.Readers;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,6 +30,7 @@ final class Commit {
     private final Inbox inbox;
     private final Batches batches;
     private final Batch batch;
+    private final Readers readers;
     private final List<StagedPages> staged = new ArrayList<>();
     private @Nullable Mounted mounted;
 
@@ -37,12 +39,14 @@ final class Commit {
             MountChanges mounts,
             Inbox inbox,
             Batches batches,
-            Batch batch) {
+            Batch batch,
+            Readers readers) {
         this.rooms = rooms;
         this.mounts = mounts;
         this.inbox = inbox;
         this.batches = batches;
         this.batch = batch;
+        this.readers = readers;
     }
 
     /** In the conductor's thread, as are the results of the worker. */
@@ -65,7 +69,7 @@ final class Commit {
     private void checkAndWrite(CompletableFuture<BatchDocument> answer) throws IOException {
         Committer.Checked checked;
         try {
-            checked = rooms.committer().check(batch.folder, batch.open, staged);
+            checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
         } catch (IOException | RuntimeException e) {
             inbox.result(answer, waiting -> reopen(e, waiting));
             return;
@@ -114,6 +118,7 @@ final class Commit {
         log.atInfo()
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("pages", batch.pages)
+                .addKeyValue("readers", readers.word())
                 .log("batch committed");
         answer.complete(batch.document());
     }

@@ -40,7 +40,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /**
@@ -185,7 +184,7 @@ public final class Daemon implements AutoCloseable {
         ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         opened(() -> stop(workers, transfers));
         InstantSource clock = InstantSource.system();
-        var committer = new Committer(store, journal, disk, clock, transfers, concurrency);
+        var committer = new Committer(store, journal, disk, clock, transfers, concurrency, random);
         var applier =
                 new Applier(
                         store,
@@ -195,7 +194,8 @@ public final class Daemon implements AutoCloseable {
                         transfers,
                         concurrency,
                         (long) (Runtime.getRuntime().maxMemory() * APPLY_SHARE),
-                        pause -> LockSupport.parkNanos(pause.toNanos()));
+                        settings.fenceWait(),
+                        new Sleep());
         var conductor =
                 new BatchConductor(
                         new BatchConductor.Rooms(
@@ -205,6 +205,7 @@ public final class Daemon implements AutoCloseable {
                                 committer,
                                 applier,
                                 recovery,
+                                settings.readers(),
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,

@@ -1,12 +1,15 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.StoreSettings;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What {@code aria_s3_batchd} is told, from MariaDB option files and the command line; see {@link
@@ -19,6 +22,8 @@ import java.util.List;
  * @param cacheSizeBytes {@code cache-size}: most disk that staged pages may take, over all batches
  * @param blockCacheSizeBytes {@code block-cache-size}: most disk for blocks read from S3
  * @param applyConcurrency {@code apply-concurrency}: blocks in flight while batches are applied
+ * @param readers {@code readers}: what servers see of a batch, where its commit does not say
+ * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
  */
 public record DaemonSettings(
         StoreSettings store,
@@ -26,7 +31,9 @@ public record DaemonSettings(
         Path cacheDir,
         long cacheSizeBytes,
         long blockCacheSizeBytes,
-        int applyConcurrency) {
+        int applyConcurrency,
+        Readers readers,
+        Duration fenceWait) {
     public static final String DEFAULT_SOCKET = "/run/aria_s3_batch/aria_s3_batch.sock";
     public static final String DEFAULT_CACHE_DIR = "/var/lib/aria_s3_batch";
 
@@ -37,6 +44,8 @@ public record DaemonSettings(
     private static final long DEFAULT_BLOCK_CACHE_SIZE = 1L << 30;
     private static final int DEFAULT_APPLY_CONCURRENCY = 4;
     private static final int APPLY_CONCURRENCY_MAX = 64;
+    private static final Duration DEFAULT_FENCE_WAIT = Duration.ofMillis(500);
+    private static final Duration FENCE_WAIT_MAX = Duration.ofHours(1);
 
     /** One block of the largest size must find room. */
     private static final long SIZE_MIN = 16L << 20;
@@ -86,7 +95,18 @@ public record DaemonSettings(
                 options.path(OptionName.CACHE_DIR, DEFAULT_CACHE_DIR),
                 options.size(OptionName.CACHE_SIZE, DEFAULT_CACHE_SIZE, SIZE_MIN),
                 options.size(OptionName.BLOCK_CACHE_SIZE, DEFAULT_BLOCK_CACHE_SIZE, SIZE_MIN),
-                applyConcurrency);
+                applyConcurrency,
+                readers(options),
+                options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX));
+    }
+
+    private static Readers readers(OptionSources options) throws SettingsException {
+        String word = options.text(OptionName.READERS, Readers.FENCE.word());
+        try {
+            return Readers.ofWord(word.toLowerCase(Locale.ROOT));
+        } catch (IllegalArgumentException e) {
+            throw options.bad(OptionName.READERS, Readers.words());
+        }
     }
 
     private static Path socket(OptionSources options) throws SettingsException {

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Recovery without a daemon: what one does at start, batch after batch, until all that is committed is in
@@ -76,7 +75,8 @@ public final class OfflineRecovery {
                             transfers,
                             settings.applyConcurrency(),
                             Runtime.getRuntime().maxMemory() * 3 / 8,
-                            pause -> LockSupport.parkNanos(pause.toNanos()));
+                            settings.fenceWait(),
+                            new Sleep());
             List<Applied> applied = new ArrayList<>();
             for (BatchRecord batch : found.committed()) {
                 var progress = new ApplyProgress();

@@ -20,7 +20,9 @@ enum OptionName {
     CACHE_DIR,
     CACHE_SIZE,
     BLOCK_CACHE_SIZE,
-    APPLY_CONCURRENCY;
+    APPLY_CONCURRENCY,
+    READERS,
+    FENCE_WAIT;
 
     /**
      * Options of the server's S3 engine that say how it caches, replicates and creates tables, or that work

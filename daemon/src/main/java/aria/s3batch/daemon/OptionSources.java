@@ -5,8 +5,10 @@ import aria.s3batch.format.OptionFile;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
@@ -31,6 +33,7 @@ final class OptionSources {
     private static final Set<String> GROUPS =
             Set.of(GROUP, "mariadbd", "mariadb", "mysqld", "server");
     private static final Pattern SIZE = Pattern.compile("([0-9]{1,18})([KMGTkmgt]?)");
+    private static final Pattern SECONDS = Pattern.compile("[0-9]{1,9}(\\.[0-9]{1,3})?");
     private static final long SIZE_MAX = 1L << 60;
     private static final String LOOSE = "loose-";
     private static final String COMMAND_LINE = "command line";
@@ -241,6 +244,22 @@ final class OptionSources {
             throw bad(name, allowed);
         }
         return number << shift;
+    }
+
+    /** Seconds, down to milliseconds: {@code 2}, {@code 0.5}. */
+    Duration seconds(OptionName name, Duration byDefault, Duration max) throws SettingsException {
+        if (given(name) == null) {
+            return byDefault;
+        }
+        String text = text(name, "");
+        if (SECONDS.matcher(text).matches()) {
+            Duration seconds =
+                    Duration.ofMillis(new BigDecimal(text).movePointRight(3).longValue());
+            if (seconds.compareTo(max) <= 0) {
+                return seconds;
+            }
+        }
+        throw bad(name, "seconds from 0 to %d, such as 2 or 0.5".formatted(max.toSeconds()));
     }
 
     boolean isOn(OptionName name) throws SettingsException {

@@ -19,7 +19,9 @@ import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery.Resolution;
+import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.FaultyObjectStore.Failure;
 import aria.s3batch.s3block.FaultyObjectStore.Fault;
@@ -408,7 +410,9 @@ class BatchConductorTest {
         BatchDocument document = world.document(batch);
         assertThat(document.state()).isEqualTo("APPLIED");
         assertThat(document.pages()).isEqualTo(3);
-        assertThat(document.blocksDone()).isEqualTo(3).isEqualTo(document.blocksTotal());
+        // three blocks, two headers, two definitions
+        assertThat(document.blocksDone()).isEqualTo(7).isEqualTo(document.blocksTotal());
+        assertThat(document.readers()).isEqualTo("fence");
         assertThat(document.tables()).containsExactly("shop.orders", "shop.parts");
         assertNothingLeft();
         assertThat(world.begin(ORDERS, PARTS)).isNotNull();
@@ -708,9 +712,61 @@ class BatchConductorTest {
         assertThat(world.begin(ORDERS)).isNotNull();
     }
 
-    /** What a plan says against what commit and apply then ask of the store. */
+    /** Foreign frm found when it was to be put back: all blocks and the header are written. */
+    private BatchId quarantinedBehindItsFence() throws Exception {
+        BatchId batch = world.begin(ORDERS);
+        world.stage(batch, ORDERS, 3, 77);
+        String frm = new ObjectNames(ORDERS).frm();
+        byte[] foreign = world.bucket.get(frm).orElseThrow().body();
+        foreign[66] ^= 1;
+        world.store.before(
+                1,
+                FaultyObjectStore.on(Operation.PUT, frm),
+                () -> LoadedFixture.replace(world.bucket, frm, foreign));
+        world.commitOnly(batch);
+        world.settle();
+        assertThat(world.state(batch)).isEqualTo("QUARANTINED");
+        assertThat(world.document(batch).reason()).contains(frm, "1146");
+        return batch;
+    }
+
+    @ParameterizedTest
+    @EnumSource(Resolution.class)
+    void quarantineBehindAFenceIsResolvedWithoutARestart(Resolution resolution) throws Exception {
+        BatchId batch = quarantinedBehindItsFence();
+        world.bucket.delete(new ObjectNames(ORDERS).frm(), Condition.always());
+        CompletableFuture<BatchDocument> resolved = conductor().resolve(batch, resolution);
+        world.cycle();
+        boolean discard = resolution == Resolution.DISCARD;
+        assertThat(answered(resolved).state()).isEqualTo(discard ? "DISCARDING" : "COMMITTED");
+        world.settle();
+        assertThat(world.state(batch)).isEqualTo(discard ? "ABORTED" : "APPLIED");
+        assertNothingLeft();
+        assertThat(world.begin(ORDERS)).isNotNull();
+        assertThat(world.inBucket(ORDERS, TableFile.DATA)).isEqualTo(ordersWith(3, 77));
+    }
+
     @Test
-    void forecastIsWhatCommitAndApplyThenDo() throws Exception {
+    void discardBehindAFenceGoesOnAfterARestart() throws Exception {
+        BatchId batch = quarantinedBehindItsFence();
+        world.bucket.delete(new ObjectNames(ORDERS).frm(), Condition.always());
+        CompletableFuture<BatchDocument> resolved = conductor().resolve(batch, Resolution.DISCARD);
+        world.cycle();
+        assertThat(answered(resolved).state()).isEqualTo("DISCARDING");
+        world.losePower();
+        assertThat(world.state(batch)).isEqualTo("DISCARDING");
+        var abort = conductor().abort(batch);
+        world.cycle();
+        assertRefused(abort, Problem.Kind.REFUSED, batch.toString());
+        world.settle();
+        assertThat(world.state(batch)).isEqualTo("ABORTED");
+        assertNothingLeft();
+    }
+
+    /** What a plan says against what commit and apply then ask of the store. */
+    @ParameterizedTest
+    @EnumSource(Readers.class)
+    void forecastIsWhatCommitAndApplyThenDo(Readers readers) throws Exception {
         SyntheticTable before = ConductorWorld.table(ORDERS);
         List<SyntheticTable> afters =
                 List.of(
@@ -725,32 +781,87 @@ class BatchConductorTest {
             BatchId batch = world.begin(ORDERS);
             stageDifference(batch, before, after);
             ApplyForecast plan =
-                    Objects.requireNonNull(world.get(conductor().forecast(batch)).get(ORDERS));
+                    Objects.requireNonNull(
+                            world.get(conductor().forecast(batch, readers)).get(ORDERS));
             int requests = world.store.requests().size();
-            world.commitOnly(batch);
+            var _ = conductor().commit(batch, readers);
             world.settle();
             assertThat(world.state(batch)).isEqualTo("APPLIED");
-            Map<Operation, Long> counted = new LinkedHashMap<>();
-            for (Operation operation : Operation.values()) {
-                counted.put(operation, 0L);
-            }
-            world.store.requests().subList(requests, world.store.requests().size()).stream()
-                    .forEach(request -> counted.merge(request.operation(), 1L, Long::sum));
-
-            assertThat(counted)
-                    .containsExactlyInAnyOrderEntriesOf(
-                            Map.of(
-                                    Operation.HEAD, plan.heads(),
-                                    Operation.GET, plan.gets(),
-                                    Operation.PUT, plan.puts(),
-                                    Operation.DELETE, plan.deletes(),
-                                    Operation.LIST, 0L));
+            assertAsked(plan, requests);
             assertThat(world.inBucket(ORDERS, TableFile.DATA))
                     .isEqualTo(after.local(TableFile.DATA));
             assertThat(world.inBucket(ORDERS, TableFile.INDEX))
                     .isEqualTo(after.local(TableFile.INDEX));
         }
         assertNothingLeft();
+    }
+
+    private void assertAsked(ApplyForecast plan, int requests) {
+        Map<Operation, Long> counted = new LinkedHashMap<>();
+        for (Operation operation : Operation.values()) {
+            counted.put(operation, 0L);
+        }
+        world.store.requests().subList(requests, world.store.requests().size()).stream()
+                .forEach(request -> counted.merge(request.operation(), 1L, Long::sum));
+        assertThat(counted)
+                .containsExactlyInAnyOrderEntriesOf(
+                        Map.of(
+                                Operation.HEAD, plan.heads(),
+                                Operation.GET, plan.gets(),
+                                Operation.PUT, plan.puts(),
+                                Operation.DELETE, plan.deletes(),
+                                Operation.LIST, 0L));
+    }
+
+    /** A definition that partitions share is read, checked and written once. */
+    @ParameterizedTest
+    @EnumSource(Readers.class)
+    void forecastOfPartitionsCountsTheirDefinitionOnce(Readers readers) throws Exception {
+        List<TableName> log = loadLog(3);
+        BatchId batch = world.begin(log.toArray(TableName[]::new));
+        world.stage(batch, log.get(1), 3, 77);
+        world.stage(batch, log.get(2), 0, 77);
+        world.stage(batch, log.get(2), 9, 77);
+        ApplyForecast plan =
+                world.get(conductor().forecast(batch, readers)).values().stream()
+                        .reduce(ApplyForecast.NOTHING, ApplyForecast::plus);
+        assertThat(plan.blocks()).isEqualTo(3);
+        assertThat(plan.heads()).isEqualTo(3 + 2 + 2);
+        int requests = world.store.requests().size();
+        var _ = conductor().commit(batch, readers);
+        world.settle();
+        assertThat(world.state(batch)).isEqualTo("APPLIED");
+        assertAsked(plan, requests);
+        assertNothingLeft();
+    }
+
+    /** Partitions of one table: {@code shop.log}. */
+    private List<TableName> loadLog(int partitions) throws IOException {
+        List<TableName> log = new ArrayList<>();
+        for (int i = 0; i < partitions; i++) {
+            var partition = new TableName("shop", "log#P#p" + i);
+            world.load(ConductorWorld.table(partition));
+            log.add(partition);
+        }
+        return log;
+    }
+
+    @Test
+    void partitionsOfOneTableAreLockedTogetherForTheyShareADefinition() throws Exception {
+        List<TableName> log = loadLog(2);
+        BatchId batch = world.begin(log.getFirst());
+        var other = conductor().begin(List.of(log.getLast()));
+        world.settle();
+        assertRefused(
+                other,
+                Problem.Kind.REFUSED,
+                "shop.log#P#p1 is locked by batch " + batch,
+                "OPEN and has shop.log#P#p0, a partition of the same table");
+        var same = conductor().begin(List.of(log.getFirst()));
+        world.settle();
+        assertRefused(same, Problem.Kind.REFUSED, batch + ", which is OPEN. Nothing was changed");
+        world.get(conductor().abort(batch));
+        assertThat(world.begin(log.getLast())).isNotNull();
     }
 
     private void stageDifference(BatchId batch, SyntheticTable before, SyntheticTable after)
@@ -879,7 +990,7 @@ class BatchConductorTest {
         CompletableFuture<?>[] stop = new CompletableFuture<?>[1];
         world.store.before(
                 1,
-                FaultyObjectStore.any(Operation.PUT),
+                request -> request.operation() == Operation.PUT && request.key().contains("/data/"),
                 () -> {
                     stop[0] = conductor().stop();
                     world.cycle();

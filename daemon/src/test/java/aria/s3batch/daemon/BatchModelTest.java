@@ -12,6 +12,7 @@ import aria.s3batch.format.BatchId;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.RocksJournal;
 
 import net.jqwik.api.Arbitraries;
@@ -35,6 +36,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +51,7 @@ import java.util.stream.Stream;
  */
 @PropertyDefaults(edgeCases = EdgeCasesMode.NONE)
 class BatchModelTest {
+    private static final List<Readers> READERS = List.copyOf(EnumSet.allOf(Readers.class));
     private static @Nullable Path journalDir;
     private static @Nullable RocksJournal journal;
 
@@ -205,7 +208,7 @@ class BatchModelTest {
                 case PUT -> put(held, seen, step);
                 case GET -> get(held, seen);
                 case RESIZE -> resize(held, seen, step);
-                case COMMIT -> commit(held);
+                case COMMIT -> commit(held, step);
                 case ABORT -> {
                     answer(world.conductor().abort(held.id));
                     holders.values().removeIf(holder -> holder == held);
@@ -248,8 +251,9 @@ class BatchModelTest {
             stage(held, resized, TableFile.INDEX, 0);
         }
 
-        private void commit(Held held) throws Exception {
-            BatchDocument committed = answer(world.conductor().commit(held.id));
+        private void commit(Held held, Step step) throws Exception {
+            Readers readers = READERS.get(step.seed() % READERS.size());
+            BatchDocument committed = answer(world.conductor().commit(held.id, readers));
             assertThat(committed.state()).isIn("COMMITTED", "APPLIED");
             held.committed = true;
             tables.putAll(held.seen);

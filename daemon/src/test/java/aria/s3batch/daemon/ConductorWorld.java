@@ -14,6 +14,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
@@ -50,6 +51,7 @@ final class ConductorWorld implements AutoCloseable {
     static final int BLOCK = 4 * PAGE;
     static final TableName ORDERS = new TableName("shop", "orders");
     static final TableName PARTS = new TableName("shop", "parts");
+    static final Duration FENCE_WAIT = Duration.ofMillis(300);
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
 
     final MemoryObjectStore bucket = new MemoryObjectStore();
@@ -63,6 +65,10 @@ final class ConductorWorld implements AutoCloseable {
     private final SplittableRandom random = new SplittableRandom(42);
     private @Nullable String failingJournalStep;
     private long nanos;
+
+    /** What commits ask for that do not say; from the next start on. */
+    Readers readers = Readers.FENCE;
+
     private BatchConductor conductor;
     private CacheSpace space;
 
@@ -122,7 +128,8 @@ final class ConductorWorld implements AutoCloseable {
                                 disk,
                                 () -> Instant.ofEpochSecond(1_700_000_000),
                                 Runnable::run,
-                                4),
+                                4,
+                                random),
                         new Applier(
                                 store,
                                 journal,
@@ -131,8 +138,10 @@ final class ConductorWorld implements AutoCloseable {
                                 Runnable::run,
                                 4,
                                 1 << 26,
+                                FENCE_WAIT,
                                 pause -> nanos += pause.toNanos()),
                         recovery,
+                        readers,
                         workers::add,
                         () -> nanos,
                         () -> Instant.ofEpochSecond(1_700_000_000),

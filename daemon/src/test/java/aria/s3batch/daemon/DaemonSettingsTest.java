@@ -3,6 +3,7 @@ package aria.s3batch.daemon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.StoreSettings;
 
 import org.junit.jupiter.api.BeforeEach;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -55,6 +57,8 @@ class DaemonSettingsTest {
         assertThat(settings.cacheSizeBytes()).isEqualTo(16L << 30);
         assertThat(settings.blockCacheSizeBytes()).isEqualTo(1L << 30);
         assertThat(settings.applyConcurrency()).isEqualTo(4);
+        assertThat(settings.readers()).isEqualTo(Readers.FENCE);
+        assertThat(settings.fenceWait()).isEqualTo(Duration.ofMillis(500));
     }
 
     @Test
@@ -123,6 +127,16 @@ class DaemonSettingsTest {
         assertThat(store.port()).isEqualTo(3);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 0", "2, 2000", "0.25, 250", "1.5, 1500", "3600, 3600000"})
+    void fenceWaitIsSecondsWithDecimals(String seconds, long millis) throws Exception {
+        String text =
+                "[aria_s3_batchd]\ns3-bucket=b\nreaders=REFRESH\nfence-wait=" + seconds + "\n";
+        assertThat(read(text).fenceWait()).isEqualTo(Duration.ofMillis(millis));
+        assertThat(read(text).readers()).isEqualTo(Readers.REFRESH);
+        assertThat(read(text, "--readers=none").readers()).isEqualTo(Readers.NONE);
+    }
+
     @Test
     void unknownOptionInOurGroupNamesFileAndLineAndWhatThereIs() {
         assertRefused(
@@ -158,6 +172,13 @@ class DaemonSettingsTest {
         "block-cache-size=-1, bytes",
         "apply-concurrency=0, 1 to 64",
         "apply-concurrency=65, 1 to 64",
+        "readers=some, 'fence, refresh, none'",
+        "readers, VALUE",
+        "fence-wait=-1, 0 to 3600",
+        "fence-wait=3600.001, 0 to 3600",
+        "fence-wait=0.0001, 0.5",
+        "fence-wait=.5, 0.5",
+        "fence-wait=1s, 0.5",
         "apply-concurrency, VALUE",
     })
     void badValueNamesPlaceValueAndWhatIsAllowed(String option, String allowed) {

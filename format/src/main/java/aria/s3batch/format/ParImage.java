@@ -10,13 +10,17 @@ import java.util.List;
  * The list of partitions beside the definition of a partitioned table: a {@code .par} file, and the object
  * {@code par}. Little-endian, checked against MariaDB 10.11: <pre>
  * offset  size type  field       meaning
- *      0     4 u32   words       32-bit words that the checksum covers: all up to the connections
+ *      0     4 u32   words       32-bit words that the checksum covers: all up to connections
  *      4     4 u32   checksum    makes the XOR of these words 0
  *      8     4 u32   partitions  n: the leaves, so each sub-partition is one
  *     12     n u8[]  engines     41 S3, 42 Aria; zero to a multiple of 4, to offset N
  *      N     4 u32   nameBytes   bytes of names, filling not counted
  *    N+4     -  -    names       n names, each with a zero byte behind it; zero to a multiple of 4
- *      -     -  -    connections n times: u32 length, and that many bytes; then the end of the file</pre>
+ *      -     -  -    connections u32 length, and that many bytes, for each partition (one for all its
+ *                                sub-partitions); to the end of the file</pre>
+ *
+ * Names are as in file names. That of a sub-partition is the partition's, {@code #SP#}, and its own; those
+ * of one partition follow one another.
  *
  * An immutable value. {@link #parse} refuses what it could not write back byte for byte.
  */
@@ -111,7 +115,7 @@ public final class ParImage {
                         "%d in bytes 0-3".formatted(checkedBytes / 4));
             }
             in.limit(par.length);
-            connections();
+            connections(names.stream().map(ParImage::partitionOf).distinct().count());
             return new ParImage(par.clone(), place, names);
         }
 
@@ -147,8 +151,8 @@ public final class ParImage {
             return List.copyOf(names);
         }
 
-        private void connections() throws DamagedTableException {
-            for (int i = 0; i < count; i++) {
+        private void connections(long partitions) throws DamagedTableException {
+            for (int i = 0; i < partitions; i++) {
                 int at = in.position();
                 long length =
                         in.remaining() < 4 ? Long.MAX_VALUE : Integer.toUnsignedLong(in.getInt());
@@ -169,6 +173,11 @@ public final class ParImage {
         }
     }
 
+    private static String partitionOf(String name) {
+        int sub = name.indexOf("#SP#");
+        return sub < 0 ? name : name.substring(0, sub);
+    }
+
     private static int xor(ByteBuffer in, int length) {
         int xor = 0;
         for (int at = 0; at < length; at += 4) {
@@ -187,7 +196,7 @@ public final class ParImage {
                         "engine 41 (S3) of partition " + partitions.get(at - ENGINES_OFFSET),
                         "" + (aria[at] & 0xff));
             }
-            aria[at] = FrmImage.ENGINE_ARIA;
+            aria[at] = (byte) FrmImage.ENGINE_ARIA;
         }
         ByteBuffer out = ByteBuffer.wrap(aria).order(ByteOrder.LITTLE_ENDIAN);
         int checkedBytes = 4 * out.getInt(0);

@@ -2,6 +2,7 @@ package aria.s3batch.format;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * The SQL after a table's columns that says how it is partitioned, as the server writes it into a {@link
@@ -10,15 +11,16 @@ import java.nio.charset.StandardCharsets;
  * comment.
  */
 final class PartitioningText {
-    private static final byte[] FROM = "ENGINE = S3".getBytes(StandardCharsets.US_ASCII);
-    private static final byte[] TO = "ENGINE = Aria".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] ENGINE = "ENGINE = ".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] S3 = {'S', '3'};
+    private static final byte[] ARIA = {'A', 'r', 'i', 'a'};
 
     private PartitioningText() {}
 
     /**
      * The same with every {@code ENGINE = S3} outside of quotes changed.
      *
-     * @throws DamagedTableException a quote is not closed, or a partition is in an engine of another name
+     * @throws DamagedTableException a quote is not closed, or a partition is in another engine
      */
     static byte[] toAria(byte[] text, String place) throws DamagedTableException {
         var out = new ByteArrayOutputStream(text.length + 64);
@@ -27,9 +29,18 @@ final class PartitioningText {
             int end = at + 1;
             if (text[at] == '\'' || text[at] == '"' || text[at] == '`') {
                 end = quoteEnd(text, at, place);
-            } else if (startsAt(text, at)) {
-                out.writeBytes(TO);
-                at += FROM.length;
+            } else if (startsWith(ENGINE, text, at)) {
+                int nameAt = at + ENGINE.length;
+                end = nameAt + S3.length;
+                if (!startsWith(S3, text, nameAt) || end < text.length && isOfName(text[end])) {
+                    throw new DamagedTableException(
+                            place,
+                            "ENGINE = S3 at byte %d of the partitioning".formatted(at),
+                            "another engine");
+                }
+                out.writeBytes(ENGINE);
+                out.writeBytes(ARIA);
+                at = end;
                 continue;
             }
             out.write(text, at, end - at);
@@ -46,7 +57,7 @@ final class PartitioningText {
                 return at + 1;
             }
             if (text[at] == '\\' && quote != '`') {
-                at++;
+                at++; // written by the server under any sql_mode
             }
         }
         throw new DamagedTableException(
@@ -55,15 +66,12 @@ final class PartitioningText {
                 "none in its " + text.length + " bytes");
     }
 
-    private static boolean startsAt(byte[] text, int at) {
-        if (at + FROM.length > text.length) {
-            return false;
-        }
-        for (int i = 0; i < FROM.length; i++) {
-            if (text[at + i] != FROM[i]) {
-                return false;
-            }
-        }
-        return true;
+    private static boolean startsWith(byte[] prefix, byte[] text, int at) {
+        int end = at + prefix.length;
+        return end <= text.length && Arrays.equals(prefix, 0, prefix.length, text, at, end);
+    }
+
+    private static boolean isOfName(byte letter) {
+        return Character.isLetterOrDigit(letter) || letter == '_';
     }
 }

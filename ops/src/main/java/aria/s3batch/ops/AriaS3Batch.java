@@ -6,6 +6,7 @@ import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.DemoCommand;
+import aria.s3batch.s3block.FencedTableException;
 import aria.s3batch.s3block.NoSuchTableException;
 
 import picocli.CommandLine;
@@ -163,6 +164,9 @@ public final class AriaS3Batch {
         }
         if (failure instanceof NoSuchTableException absent) {
             return Problem.of(Problem.Kind.NOT_FOUND, IoFailure.words(absent));
+        }
+        if (failure instanceof FencedTableException fenced) {
+            return Problem.of(Problem.Kind.REFUSED, IoFailure.words(fenced));
         }
         if (failure instanceof IOException io) {
             return Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));

@@ -32,6 +32,10 @@ public final class AriaS3Batchd {
           --cache-size=SIZE        most disk that staged pages may take (16G)
           --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
           --apply-concurrency=N    blocks in flight while a batch is applied (4)
+          --readers=MODE           what servers see while a batch is applied: fence, an error;
+                                   refresh, a mixture, and the new rows after it; none, a mixture
+                                   until FLUSH TABLES (fence)
+          --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
           --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
           --s3-access-key --s3-secret-key --s3-protocol-version
                                    as in the server

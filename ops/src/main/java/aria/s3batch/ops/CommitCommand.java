@@ -4,6 +4,7 @@ import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.BatchStateDocument;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -27,10 +28,12 @@ final class CommitCommand extends DaemonVerb {
                             + " progress.")
     boolean noWait;
 
+    @Mixin ReadersOption readers = new ReadersOption();
+
     @Override
     void run(DaemonClient daemon) throws ProblemException {
         String id = batchId(batch);
-        var committing = new Committing(daemon, output, id);
+        var committing = new Committing(daemon, output, id, readers.word());
         BatchStateDocument committed = committing.commit();
         if (noWait) {
             output.result(

@@ -3,6 +3,9 @@ package aria.s3batch.ops;
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.recovery.Readers;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -18,14 +21,19 @@ final class Committing {
     private final DaemonClient daemon;
     private final Output output;
     private final String batch;
+    private final @Nullable String readers;
 
     /** What to say when this program ends now; empty for nothing. */
     private volatile String atEnd = "";
 
-    Committing(DaemonClient daemon, Output output, String batch) {
+    /**
+     * @param readers what they see meanwhile; null: as the daemon's option says
+     */
+    Committing(DaemonClient daemon, Output output, String batch, @Nullable String readers) {
         this.daemon = daemon;
         this.output = output;
         this.batch = batch;
+        this.readers = readers;
         Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted, "say-where-it-is"));
     }
 
@@ -40,7 +48,7 @@ final class Committing {
                 "batch %1$s was being committed; whether it is, says: aria_s3_batch status %1$s"
                         .formatted(batch);
         try {
-            return daemon.commit(batch);
+            return daemon.commit(batch, readers);
         } catch (NoAnswerException e) {
             if (!e.sent()) {
                 throw e;
@@ -79,9 +87,15 @@ final class Committing {
 
     /** What to say of a batch that is applied. */
     static String applied(BatchDocument ended) {
-        return "batch %s is applied: %d pages, %d blocks. Servers that have a table open show it after: FLUSH TABLES %s"
-                .formatted(
-                        ended.batch(), ended.pages(), ended.blocksTotal(), flushed(ended.tables()));
+        return "batch %s is applied: %d pages, %d objects. %s"
+                .formatted(ended.batch(), ended.pages(), ended.blocksTotal(), onServers(ended));
+    }
+
+    private static String onServers(BatchDocument ended) {
+        return Readers.NONE.word().equals(ended.readers())
+                ? "Servers that have a table open show it after: FLUSH TABLES "
+                        + flushed(ended.tables())
+                : "Servers show it from their next statement on";
     }
 
     /** The tables as a server names them: partitions are flushed with their table. */

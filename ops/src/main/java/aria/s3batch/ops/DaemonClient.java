@@ -25,6 +25,7 @@ import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.Transport;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.net.URLEncoder;
@@ -115,15 +116,35 @@ final class DaemonClient implements AutoCloseable {
         return json(send(HttpMethod.GET, path(batch), SHORT_LIMIT), BatchDocument.class);
     }
 
-    PlanDocument plan(String batch) throws ProblemException {
-        return json(send(HttpMethod.GET, path(batch) + "/plan", PAGES_LIMIT), PlanDocument.class);
+    /**
+     * @param readers as for {@link #commit(String, String)}
+     */
+    PlanDocument plan(String batch, @Nullable String readers) throws ProblemException {
+        Request request = request(HttpMethod.GET, path(batch) + "/plan", PAGES_LIMIT);
+        if (readers != null) {
+            request.param("readers", readers);
+        }
+        return json(send(request, PAGES_LIMIT), PlanDocument.class);
     }
 
-    /** On return the batch cannot be lost. */
+    PlanDocument plan(String batch) throws ProblemException {
+        return plan(batch, null);
+    }
+
+    /** As {@link #commit(String, String)}, as the daemon's option {@code readers} says. */
     BatchStateDocument commit(String batch) throws ProblemException {
+        return commit(batch, null);
+    }
+
+    /**
+     * On return the batch cannot be lost.
+     *
+     * @param readers fence, refresh or none; null: as the daemon's option says
+     */
+    BatchStateDocument commit(String batch, @Nullable String readers) throws ProblemException {
+        Map<String, String> body = readers == null ? Map.of() : Map.of("readers", readers);
         return json(
-                send(HttpMethod.POST, path(batch) + "/commit", COMMIT_LIMIT),
-                BatchStateDocument.class);
+                sendJson(path(batch) + "/commit", body, COMMIT_LIMIT), BatchStateDocument.class);
     }
 
     BatchStateDocument abort(String batch) throws ProblemException {

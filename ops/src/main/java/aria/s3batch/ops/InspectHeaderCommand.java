@@ -7,18 +7,14 @@ import aria.s3batch.format.HeaderField;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.TableName;
 
-import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,21 +25,10 @@ import java.util.Map;
                 "Show every field of a header, under Aria's own names, flags in words; of a table"
                         + " in the bucket, a local .MAI, or a saved object aria.")
 final class InspectHeaderCommand extends BucketVerb {
-    private static final int SHOWN_BYTES = 64;
-
     @Parameters(
             paramLabel = "TABLE|FILE",
             description = "db.table, or db/table as in the bucket; or a file.")
     String source = "";
-
-    /**
-     * The result with --json.
-     *
-     * @param damage null if it can be read as a header; its fields are shown all the same where they can be
-     * @param fields in words, in the order of the file; a list where there is one for each key or key part
-     */
-    private record HeaderDocument(
-            String place, int bytes, @Nullable String damage, Map<String, Object> fields) {}
 
     @Override
     int run() throws ProblemException, IOException {
@@ -63,8 +48,8 @@ final class InspectHeaderCommand extends BucketVerb {
                             .orElseThrow(() -> noSuchTable(table, place))
                             .body();
         }
-        HeaderDocument header = read(place, bytes, from);
-        output.result(header, () -> print(header, bytes));
+        FieldDocument header = read(place, bytes, from);
+        output.result(header, () -> header.print(output.out(), bytes));
         String damage = header.damage();
         if (damage == null) {
             return 0;
@@ -80,7 +65,7 @@ final class InspectHeaderCommand extends BucketVerb {
     }
 
     /** An .MAI goes on after its header; a saved object does not. A header that is cut is filled up. */
-    private static HeaderDocument read(String place, byte[] bytes, TableOrFile from) {
+    private static FieldDocument read(String place, byte[] bytes, TableOrFile from) {
         try {
             int keystart = AriaHeader.keystartOf(bytes, place);
             String damage = null;
@@ -95,9 +80,9 @@ final class InspectHeaderCommand extends BucketVerb {
                                 .getMessage();
             }
             AriaHeader header = AriaHeader.parse(Arrays.copyOf(bytes, keystart), place);
-            return new HeaderDocument(place, bytes.length, damage, fields(header));
+            return new FieldDocument(place, bytes.length, damage, fields(header));
         } catch (DamagedTableException e) {
-            return new HeaderDocument(place, bytes.length, e.getMessage(), Map.of());
+            return new FieldDocument(place, bytes.length, e.getMessage(), Map.of());
         }
     }
 
@@ -111,37 +96,5 @@ final class InspectHeaderCommand extends BucketVerb {
             fields.put(field.fieldName(), words.size() == 1 ? words.getFirst() : words);
         }
         return fields;
-    }
-
-    private void print(HeaderDocument header, byte[] bytes) {
-        PrintStream out = output.out();
-        if (header.fields().isEmpty()) {
-            out.println(
-                    "%d bytes, starting with %s"
-                            .formatted(
-                                    bytes.length,
-                                    HexFormat.of()
-                                            .formatHex(
-                                                    bytes,
-                                                    0,
-                                                    Math.min(SHOWN_BYTES, bytes.length))));
-            return;
-        }
-        header.fields()
-                .forEach(
-                        (name, value) ->
-                                out.println(
-                                        "%-28s %s"
-                                                .formatted(
-                                                        name,
-                                                        value instanceof List<?> list
-                                                                ? String.join(
-                                                                        " ",
-                                                                        list.stream()
-                                                                                .map(
-                                                                                        String
-                                                                                                ::valueOf)
-                                                                                .toList())
-                                                                : value)));
     }
 }

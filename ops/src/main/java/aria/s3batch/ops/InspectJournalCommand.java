@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 @Command(
@@ -35,6 +36,8 @@ final class InspectJournalCommand extends Verb {
             String state,
             String committedAt,
             String reason,
+            String readers,
+            String fence,
             List<JournaledTable> tables) {}
 
     private record JournaledTable(
@@ -76,6 +79,8 @@ final class InspectJournalCommand extends Verb {
                             batch.state().name(),
                             Instant.ofEpochMilli(batch.committedAtMillis()).toString(),
                             batch.reason(),
+                            batch.readers().word(),
+                            journal.fence(batch.id()).name().toLowerCase(Locale.ROOT),
                             tables));
         }
         return new JournalDocument(dir.toString(), batches);
@@ -108,8 +113,13 @@ final class InspectJournalCommand extends Verb {
         for (JournaledBatch batch : document.batches()) {
             output.out()
                     .println(
-                            "%s %s, committed %s"
-                                    .formatted(batch.batch(), batch.state(), batch.committedAt()));
+                            "%s %s, committed %s, readers %s, fence %s"
+                                    .formatted(
+                                            batch.batch(),
+                                            batch.state(),
+                                            batch.committedAt(),
+                                            batch.readers(),
+                                            batch.fence()));
             if (!batch.reason().isEmpty()) {
                 output.out().println("  " + batch.reason());
             }

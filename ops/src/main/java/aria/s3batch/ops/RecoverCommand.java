@@ -45,7 +45,8 @@ final class RecoverCommand extends Verb {
     private record Recovered(List<RecoveredBatch> batches, int discarded) {}
 
     /**
-     * @param state APPLIED, QUARANTINED, or COMMITTED if the object store is away
+     * @param state APPLIED, ABORTED if it was given up before, QUARANTINED, or COMMITTED if the object
+     *     store is away
      */
     private record RecoveredBatch(
             String batch, String state, List<String> tables, @Nullable String reason) {}
@@ -65,6 +66,7 @@ final class RecoverCommand extends Verb {
             RecoveredBatch batch =
                     switch (applied.outcome()) {
                         case ApplyOutcome.Applied done -> batch(applied.batch(), "APPLIED", null);
+                        case ApplyOutcome.Discarded gone -> batch(applied.batch(), "ABORTED", null);
                         case ApplyOutcome.Quarantined q ->
                                 batch(applied.batch(), "QUARANTINED", q.reason());
                         case ApplyOutcome.Waiting w ->

@@ -34,7 +34,8 @@ final class ResolveCommand extends DaemonVerb {
                 required = true,
                 description =
                         "Give the batch up. Blocks that it has already written stay as they are:"
-                                + " check the table afterwards.")
+                                + " check the table afterwards. A fence is lowered: readers find"
+                                + " the table again.")
         boolean discard;
 
         @Option(

@@ -24,6 +24,8 @@ import java.util.Map;
 abstract class ServerVerb extends DaemonVerb {
     @Mixin final ServerOptions server = new ServerOptions();
 
+    @Mixin final ReadersOption readers = new ReadersOption();
+
     @Parameters(
             arity = "1..*",
             paramLabel = "TABLE",
@@ -115,11 +117,11 @@ abstract class ServerVerb extends DaemonVerb {
         }
         work.close();
         if (isTrial()) {
-            PlanDocument plan = work.plan();
+            PlanDocument plan = work.plan(readers.word());
             planned(plan, work.abort());
             return;
         }
-        applied(work.commit());
+        applied(work.commit(readers.word()));
     }
 
     /** Root mounts for everybody; any other user for itself alone. */

@@ -216,18 +216,19 @@ final class WorkBatch {
         }
     }
 
-    PlanDocument plan() throws ProblemException {
-        return daemon.plan(batch);
+    PlanDocument plan(@Nullable String readers) throws ProblemException {
+        return daemon.plan(batch, readers);
     }
 
     /**
-     * On return the batch cannot be lost.
+     * On return the batch is applied.
      *
+     * @param readers what they see meanwhile; null: as the daemon's option says
      * @throws ProblemException refused, and to be aborted; or the answer is unknown, see {@link
      *     Committing#commit}
      */
-    BatchDocument commit() throws ProblemException {
-        var committing = new Committing(daemon, output, batch);
+    BatchDocument commit(@Nullable String readers) throws ProblemException {
+        var committing = new Committing(daemon, output, batch, readers);
         leaveOpen(Phase.COMMITTING);
         try {
             committing.commit();

@@ -37,7 +37,8 @@ class AriaS3BatchTest {
                 "check",
                 "inspect",
                 "inspect header",
-                "inspect block"
+                "inspect block",
+                "inspect frm"
             })
     void everyVerbHasHelpInEightyColumnsWithItsExitCodes(String verb) {
         CommandLineRun run = CommandLineRun.of((verb + " --help").strip().split(" ", -1));

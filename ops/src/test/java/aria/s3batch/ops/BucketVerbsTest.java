@@ -110,8 +110,28 @@ class BucketVerbsTest {
     }
 
     @Test
+    void definitionInTheBucketIsInspectedWithItsPartitions() throws Exception {
+        bucket.putAll(Fixture.of("part").before());
+        bucket.putAll(Fixture.of("zlib").before());
+
+        CommandLineRun part = run("inspect", "frm", "fx_shared.part");
+        CommandLineRun json = run("inspect", "frm", "fx_shared.part#P#p1", "--json");
+        CommandLineRun plain = run("inspect", "frm", "fx_shared.zlib", "--json");
+
+        assertThat(part.exitCode()).isZero();
+        assertThat(part.out())
+                .containsPattern("engine of partitions +41 S3")
+                .contains("VALUES LESS THAN MAXVALUE ENGINE = S3)")
+                .containsPattern("partitions +p0 p1\n");
+        assertThat(json.json().at("/par/fields/partitions/1").asText()).isEqualTo("p1");
+        assertThat(json.json().at("/frm/damage").isNull()).isTrue();
+        assertThat(plain.json().at("/frm/fields/engine").asText()).isEqualTo("41 S3");
+        assertThat(plain.json().get("par").isNull()).isTrue();
+    }
+
+    @Test
     void unknownTableIsNotFound() {
-        for (String verb : List.of("check", "inspect header")) {
+        for (String verb : List.of("check", "inspect header", "inspect frm")) {
             var args = new ArrayList<>(List.of(verb.split(" ", -1)));
             args.add("fx_shared.nowhere");
 

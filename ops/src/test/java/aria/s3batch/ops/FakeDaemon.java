@@ -274,6 +274,6 @@ final class FakeDaemon implements AutoCloseable {
 
     static BatchDocument state(String state, long done, long total, @Nullable String reason) {
         return new BatchDocument(
-                BATCH, state, List.of("fx_shared.plain"), 9, done, total, reason, null);
+                BATCH, state, List.of("fx_shared.plain"), 9, done, total, reason, "fence", null);
     }
 }

@@ -100,6 +100,41 @@ class InspectCommandTest {
 
     @ParameterizedTest
     @MethodSource("fixtures")
+    void everyRealDefinitionIsShown(String name) throws Exception {
+        Fixture fixture = Fixture.of(name);
+        save(fixture.before());
+        Path frm = directory.resolve(new ObjectNames(fixture.table()).frm());
+
+        CommandLineRun run = CommandLineRun.of("inspect", "frm", frm.toString());
+
+        assertThat(run.err()).isEmpty();
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out()).containsPattern("version +[0-9a-f]{32}").containsPattern("columns");
+    }
+
+    @Test
+    void damagedDefinitionIsShownUpToTheDamage() throws Exception {
+        save(Fixture.of("part").before());
+        Path frm = directory.resolve("fx_shared/part/frm");
+        byte[] bytes = Files.readAllBytes(frm);
+        bytes[83] = (byte) 0xff; // length of the value behind the version
+        Files.write(frm, bytes);
+        Path par = frm.resolveSibling("par");
+        Files.write(par, Arrays.copyOf(Files.readAllBytes(par), 30));
+
+        CommandLineRun run = CommandLineRun.of("inspect", "frm", frm.toString());
+        CommandLineRun json = CommandLineRun.of("inspect", "frm", frm.toString(), "--json");
+
+        assertThat(run.exitCode()).isEqualTo(4);
+        assertThat(run.out()).contains("20 partitions", "30 bytes, starting with 07000000");
+        assertThat(run.err()).contains(frm + " is damaged", par + " is damaged");
+        assertThat(json.json().at("/frm/damage").asText()).contains("is damaged");
+        assertThat(json.json().at("/par/damage").asText()).contains("the connection of partition");
+        assertThat(frm).hasBinaryContent(bytes);
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
     void everyRealBlockIsOk(String name) throws Exception {
         Path block = saved(Fixture.of(name), "data/000001");
 

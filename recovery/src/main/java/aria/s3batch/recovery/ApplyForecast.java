@@ -12,12 +12,15 @@ import java.util.List;
  * What committing would cost, counted from the staged pages of an open batch.
  *
  * @param blocks objects below index/ and data/ that are written, new ones included
+ * @param blocksDeleted objects there that are deleted
+ * @param deletes requests: those of blocks, and of definition, header and their copies for a fence
  * @param bytesUp decoded bytes: a compressed table sends less
  */
 public record ApplyForecast(
         long pages,
         long blocks,
         long blocksNew,
+        long blocksDeleted,
         long deletes,
         long heads,
         long gets,
@@ -25,13 +28,17 @@ public record ApplyForecast(
         long bytesDown,
         long bytesUp) {
 
-    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0);
+    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /**
      * @param pages of this table, sealed for as long as the call takes
+     * @param definitionToo whether to count what is done with the definition; once for all partitions of a
+     *     table, with the first that the batch changes
      * @throws CommitRefusedException a file would be mostly holes
      */
-    public static ApplyForecast of(OpenTable table, StagedPages pages) throws IOException {
+    public static ApplyForecast of(
+            OpenTable table, StagedPages pages, Readers readers, boolean definitionToo)
+            throws IOException {
         ByteBuffer header = ByteBuffer.allocate(table.base().header().keystart());
         table.cache().read(TableFile.INDEX, 0, header);
         boolean headerChanged =
@@ -52,11 +59,14 @@ public record ApplyForecast(
         }
         List<BlockRecord> touched =
                 ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
+        if (touched.isEmpty() && !headerChanged) {
+            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        }
         long created = 0;
         long deletes = 0;
-        long gets = 0;
+        long gets = 1; // aria before the first write
         long bytesDown = 0;
-        long bytesUp = headerChanged ? header.capacity() : 0;
+        long bytesUp = 0;
         for (BlockRecord block : touched) {
             int newLength = record.newLength(block.block());
             int baseLength = record.baseLength(block.block());
@@ -71,20 +81,32 @@ public record ApplyForecast(
             }
         }
         long blocks = touched.size() - deletes;
-        long headerPuts = headerChanged ? 1 : 0;
-        boolean nothing = touched.isEmpty() && !headerChanged;
+        long definitions = definitionToo ? 1 : 0;
+        boolean fence = readers == Readers.FENCE;
+        long headersPut = fence || headerChanged ? 1 : 0;
+        long definitionsPut = readers == Readers.NONE ? 0 : definitions;
+        long copies = fence ? 1 + definitions : 0; // as many are put, deleted, and copied from
+        bytesUp +=
+                headersPut * header.capacity()
+                        + definitionsPut * table.base().frm().length
+                        + (fence ? header.capacity() + definitions * table.base().frm().length : 0);
         return new ApplyForecast(
                 table.cache().pages(),
                 blocks,
                 created,
                 deletes,
-                nothing
-                        ? 0
-                        : touched.size() + 3, // aria and frm at commit, frm before the first PUT
-                nothing ? 0 : gets + 1, // aria before the first PUT
-                blocks + headerPuts,
+                deletes + 2 * copies,
+                // at commit: blocks, aria and frm; the frm again before the first write
+                touched.size() + 1 + 2 * definitions,
+                gets,
+                copies + blocks + headersPut + definitionsPut,
                 bytesDown,
                 bytesUp);
+    }
+
+    /** Whether there is nothing to write. */
+    public boolean isNothing() {
+        return heads == 0;
     }
 
     private static FileLengths lengths(OpenTable table, TableFile file) {
@@ -99,6 +121,7 @@ public record ApplyForecast(
                 pages + other.pages,
                 blocks + other.blocks,
                 blocksNew + other.blocksNew,
+                blocksDeleted + other.blocksDeleted,
                 deletes + other.deletes,
                 heads + other.heads,
                 gets + other.gets,

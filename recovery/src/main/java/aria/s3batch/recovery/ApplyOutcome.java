@@ -5,8 +5,16 @@ public sealed interface ApplyOutcome {
     /** The batch is wholly in S3, and nothing of it is left on local disk. */
     record Applied() implements ApplyOutcome {}
 
-    /** Kept for an operator; {@code reason} names the object and says what is safe. */
-    record Quarantined(String reason) implements ApplyOutcome {}
+    /** It was given up: its fence is down again, and nothing of it is left on local disk. */
+    record Discarded() implements ApplyOutcome {}
+
+    /**
+     * Kept for an operator.
+     *
+     * @param reason names the object and says what is safe
+     * @param batch as the journal has it now
+     */
+    record Quarantined(String reason, BatchRecord batch) implements ApplyOutcome {}
 
     /** The object store cannot be reached or refuses us. Nothing is lost: apply again later. */
     record Waiting(String reason) implements ApplyOutcome {}

@@ -1,15 +1,17 @@
 package aria.s3batch.recovery;
 
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How far a batch is applied, in objects: blocks, headers and deletions. Written by the threads that
+ * How far a batch is applied, in objects: blocks, headers, definitions and deletions. Written by the threads that
  * apply, read by anyone; the two counts may be one apart from one another for a moment.
  */
 public final class ApplyProgress {
     private final AtomicLong done = new AtomicLong();
     private final AtomicLong total = new AtomicLong();
     private final AtomicLong bytesPut = new AtomicLong();
+    private final AtomicLong waitedNanos = new AtomicLong();
 
     void begin(long objects, long objectsDone) {
         total.set(objects);
@@ -22,6 +24,15 @@ public final class ApplyProgress {
 
     void put(long bytes) {
         bytesPut.addAndGet(bytes);
+    }
+
+    void waited(Duration duration) {
+        waitedNanos.addAndGet(duration.toNanos());
+    }
+
+    /** Nanoseconds spent on letting running statements end, of which no request took any. */
+    public long waitedNanos() {
+        return waitedNanos.get();
     }
 
     public long done() {

@@ -10,6 +10,7 @@ import java.util.List;
  * @param committedAtMillis when, by the clock of the host that committed it
  * @param reason why it is quarantined; empty otherwise
  * @param force whether an operator chose to apply it over foreign writes
+ * @param definitions those of all its tables, each once
  */
 public record BatchRecord(
         BatchId id,
@@ -17,6 +18,8 @@ public record BatchRecord(
         long committedAtMillis,
         String reason,
         boolean force,
+        Readers readers,
+        List<DefinitionRecord> definitions,
         List<TableRecord> tables) {
 
     /** States that survive a crash; an open batch is in no journal. Stored by {@link #code}. */
@@ -26,7 +29,9 @@ public record BatchRecord(
         /** Kept until an operator resolves it. */
         QUARANTINED(2),
         /** Wholly in S3, or given up: what is left of it on disk is to be deleted. */
-        ENDED(3);
+        ENDED(3),
+        /** Given up by an operator behind its fence, which is to be lowered; then it ends. */
+        DISCARDED(4);
 
         private final int code;
 
@@ -40,10 +45,12 @@ public record BatchRecord(
     }
 
     public BatchRecord {
+        definitions = List.copyOf(definitions);
         tables = List.copyOf(tables);
     }
 
     BatchRecord with(State newState, String newReason, boolean newForce) {
-        return new BatchRecord(id, newState, committedAtMillis, newReason, newForce, tables);
+        return new BatchRecord(
+                id, newState, committedAtMillis, newReason, newForce, readers, definitions, tables);
     }
 }

@@ -47,6 +47,12 @@ public interface CommitJournal extends AutoCloseable {
     /** Replaces what conditions hold for one block, durably: for an operator's force. */
     void rebase(BatchId batch, int table, BlockRecord block) throws IOException;
 
+    /** How far the batch's fence is up: what {@link #setFence} said last, DOWN before. */
+    Fence fence(BatchId batch) throws IOException;
+
+    /** Notes how far the batch's fence is up, durably. */
+    void setFence(BatchId batch, Fence fence) throws IOException;
+
     /** Replaces the batch's own record, durably; tables and blocks stay. */
     void update(BatchRecord batch) throws IOException;
 

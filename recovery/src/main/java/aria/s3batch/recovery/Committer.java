@@ -7,11 +7,13 @@ import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.HeaderRules;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.PageVerifier;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
+import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
@@ -25,10 +27,14 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.random.RandomGenerator;
 
 /**
  * Commits a batch (DESIGN, "Journal and commit"): {@link #check} proves that it may be committed, and
@@ -53,20 +59,26 @@ public final class Committer {
     private final InstantSource clock;
     private final Executor executor;
     private final int concurrency;
+    private final RandomGenerator random;
 
+    /**
+     * @param random of which new versions of definitions are made
+     */
     public Committer(
             ObjectStore store,
             CommitJournal journal,
             Disk disk,
             InstantSource clock,
             Executor executor,
-            int concurrency) {
+            int concurrency,
+            RandomGenerator random) {
         this.store = store;
         this.journal = journal;
         this.disk = disk;
         this.clock = clock;
         this.executor = executor;
         this.concurrency = concurrency;
+        this.random = random;
     }
 
     /**
@@ -91,15 +103,19 @@ public final class Committer {
      * Checks C1 to C3 on tables that the caller has sealed.
      *
      * @param staged what each table's seal gave
+     * @param readers what they see of it
      * @throws CommitRefusedException the batch cannot be committed as it is; unseal it, it stays open
      * @throws BaseChangedException an object was changed by another writer since the batch began; as above
      * @throws CacheFullException the disk has no room for the journal; as above
      * @throws IOException store or disk failed; as above, and the same commit may work later
      */
-    public Checked check(BatchFolder folder, List<OpenTable> tables, List<StagedPages> staged)
+    public Checked check(
+            BatchFolder folder, List<OpenTable> tables, List<StagedPages> staged, Readers readers)
             throws IOException {
         List<TableRecord> records = new ArrayList<>();
         List<List<BlockRecord>> blocks = new ArrayList<>();
+        Map<TableName, DefinitionRecord> definitions = new LinkedHashMap<>();
+        Set<TableName> definitionsChecked = new HashSet<>();
         for (int i = 0; i < tables.size(); i++) {
             OpenTable table = tables.get(i);
             StagedPages pages = staged.get(i);
@@ -107,8 +123,16 @@ public final class Committer {
             checkPages(table, record, pages);
             List<BlockRecord> plan =
                     ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
-            if (record.headerChanged() || !plan.isEmpty()) {
-                plan = onUnchangedBase(table, record, plan);
+            DefinitionRecord known = definitions.get(record.base().table().base());
+            boolean touched = record.headerChanged() || !plan.isEmpty();
+            if (touched) {
+                TableName defined = record.base().table().base();
+                plan = onUnchangedBase(table, record, plan, definitionsChecked.add(defined));
+            }
+            if (known == null || touched && !known.isRenewed()) {
+                DefinitionRecord definition =
+                        definition(record.base(), touched ? readers : Readers.NONE);
+                definitions.put(definition.table(), definition);
             }
             records.add(record);
             blocks.add(plan);
@@ -116,12 +140,43 @@ public final class Committer {
         BatchId id = folder.batch();
         var batch =
                 new BatchRecord(
-                        id, BatchRecord.State.COMMITTED, clock.millis(), "", false, records);
+                        id,
+                        BatchRecord.State.COMMITTED,
+                        clock.millis(),
+                        "",
+                        false,
+                        readers,
+                        List.copyOf(definitions.values()),
+                        records);
         var checked = new Checked(folder, batch, blocks, tables);
         if (!checked.isEmpty()) {
             requireRoom(folder, tables);
         }
         return checked;
+    }
+
+    /** What becomes of the definition of a table. */
+    private DefinitionRecord definition(BaseTable base, Readers readers)
+            throws CommitRefusedException {
+        byte[] version = DefinitionRecord.NO_VERSION;
+        if (readers != Readers.NONE) {
+            version = new byte[FrmImage.VERSION_BYTES];
+            random.nextBytes(version);
+        }
+        var definition =
+                new DefinitionRecord(base.table().base(), base.frm(), base.frmEtag(), version);
+        if (definition.isRenewed()) {
+            try {
+                definition.renewed();
+            } catch (DamagedTableException e) {
+                throw new CommitRefusedException(
+                        base.table(),
+                        List.of(
+                                "its definition cannot be given a new version (%s); with readers none it stays as it is, and servers need FLUSH TABLES"
+                                        .formatted(e.getMessage())));
+            }
+        }
+        return definition;
     }
 
     /** C5. */
@@ -227,15 +282,18 @@ public final class Committer {
         }
     }
 
-    /** C3: one HEAD for the header, the frm and each block, in parallel. */
+    /** C3: one HEAD for the header, each block and, if it is asked for, the frm, in parallel. */
     private List<BlockRecord> onUnchangedBase(
-            OpenTable table, TableRecord record, List<BlockRecord> plan) throws IOException {
+            OpenTable table, TableRecord record, List<BlockRecord> plan, boolean definitionToo)
+            throws IOException {
         BaseTable base = record.base();
         var names = new ObjectNames(base.table());
         List<BlockRecord> based = new ArrayList<>(Collections.nCopies(plan.size(), null));
         var inFlight = new InFlight(executor, concurrency);
         inFlight.start(() -> unchanged(names.header(), base.headerEtag()));
-        inFlight.start(() -> unchanged(names.frm(), base.frmEtag()));
+        if (definitionToo) {
+            inFlight.start(() -> unchanged(names.frm(), base.frmEtag()));
+        }
         for (int i = 0; i < plan.size(); i++) {
             int at = i;
             inFlight.start(

@@ -15,20 +15,26 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.ToIntFunction;
 
 /**
  * Bodies of journal values. Big-endian; {@code bytes} and {@code text} are a u32 length, then so many
- * bytes (text in UTF-8). Since format 1.
+ * bytes (text in UTF-8). Since format 2.
  *
  * <pre>
- * batch:  u8 state, u64 committedAtMillis, text reason, u8 force, u16 tables, then each table:
- *         text database, text table, bytes base header, text its ETag, bytes frm, text its ETag,
+ * batch:  u8 state, u64 committedAtMillis, text reason, u8 force, u8 readers,
+ *         u16 definitions, then each: text database, text table, bytes frm, text its ETag,
+ *         bytes new version (16, or none),
+ *         u16 tables, then each: text database, text table, bytes base header, text its ETag,
  *         bytes new header, then for index and data: u64 baseBytes, u64 keptBytes, u64 bytes
  * block:  u8 whether a base ETag follows, text base ETag, u32 pages, then each page:
  *         u16 page in block, u32 slot, u32 CRC-32C
  * done:   text ETag
- * format: u32 1
+ * fence:  u8 0 down, 1 rising, 2 up
+ * format: u32 2
  * </pre>
  */
 final class RecordCodec {
@@ -39,15 +45,20 @@ final class RecordCodec {
         out.writeLong(batch.committedAtMillis());
         writeText(out, batch.reason());
         out.writeBoolean(batch.force());
+        out.writeByte(batch.readers().code());
+        out.writeShort(batch.definitions().size());
+        for (DefinitionRecord definition : batch.definitions()) {
+            write(definition.table(), out);
+            writeBytes(out, definition.frm());
+            writeText(out, definition.frmEtag());
+            writeBytes(out, definition.version());
+        }
         out.writeShort(batch.tables().size());
         for (TableRecord table : batch.tables()) {
             BaseTable base = table.base();
-            writeText(out, base.table().database());
-            writeText(out, base.table().table());
+            write(base.table(), out);
             writeBytes(out, base.header().bytes());
             writeText(out, base.headerEtag());
-            writeBytes(out, base.frm());
-            writeText(out, base.frmEtag());
             writeBytes(out, table.header().bytes());
             write(table.index(), out);
             write(table.data(), out);
@@ -55,35 +66,77 @@ final class RecordCodec {
     }
 
     static BatchRecord readBatch(BatchId id, DataInputStream in) throws IOException {
-        int code = in.readUnsignedByte();
-        BatchRecord.State state = null;
-        for (BatchRecord.State known : BatchRecord.State.values()) {
-            state = known.code() == code ? known : state;
-        }
-        if (state == null) {
-            throw new IOException("batch state " + code);
-        }
+        BatchRecord.State state =
+                ofCode(BatchRecord.State.values(), BatchRecord.State::code, in, "batch state");
         long committedAtMillis = in.readLong();
         String reason = readText(in);
         boolean force = in.readBoolean();
-        int count = in.readUnsignedShort();
-        List<TableRecord> tables = new ArrayList<>(count);
-        for (int i = 0; i < count; i++) {
-            var name = new TableName(readText(in), readText(in));
+        Readers readers = ofCode(Readers.values(), Readers::code, in, "readers");
+        int definitionCount = in.readUnsignedShort();
+        Map<TableName, DefinitionRecord> definitions = new LinkedHashMap<>();
+        for (int i = 0; i < definitionCount; i++) {
+            TableName name = readName(in);
+            definitions.put(
+                    name, new DefinitionRecord(name, readBytes(in), readText(in), readBytes(in)));
+        }
+        int tableCount = in.readUnsignedShort();
+        List<TableRecord> tables = new ArrayList<>(tableCount);
+        for (int i = 0; i < tableCount; i++) {
+            TableName name = readName(in);
+            DefinitionRecord definition = definitions.get(name.base());
+            if (definition == null) {
+                throw new IOException("no definition of " + name.path());
+            }
             String place = "journaled header of " + name.path();
             AriaHeader baseHeader = AriaHeader.parse(readBytes(in), place);
             String headerEtag = readText(in);
-            byte[] frm = readBytes(in);
-            String frmEtag = readText(in);
             AriaHeader header = AriaHeader.parse(readBytes(in), place);
             tables.add(
                     new TableRecord(
-                            new BaseTable(name, baseHeader, headerEtag, frm, frmEtag),
+                            new BaseTable(
+                                    name,
+                                    baseHeader,
+                                    headerEtag,
+                                    definition.frm(),
+                                    definition.frmEtag()),
                             header,
                             readLengths(in),
                             readLengths(in)));
         }
-        return new BatchRecord(id, state, committedAtMillis, reason, force, tables);
+        return new BatchRecord(
+                id,
+                state,
+                committedAtMillis,
+                reason,
+                force,
+                readers,
+                List.copyOf(definitions.values()),
+                tables);
+    }
+
+    private static <T> T ofCode(
+            T[] values, ToIntFunction<T> codeOf, DataInputStream in, String what)
+            throws IOException {
+        int code = in.readUnsignedByte();
+        for (T value : values) {
+            if (codeOf.applyAsInt(value) == code) {
+                return value;
+            }
+        }
+        throw new IOException(what + " " + code);
+    }
+
+    static Fence readFence(DataInputStream in) throws IOException {
+        return ofCode(Fence.values(), Fence::code, in, "fence");
+    }
+
+    private static void write(TableName name, DataOutputStream out) throws IOException {
+        writeText(out, name.database());
+        writeText(out, name.table());
+    }
+
+    private static TableName readName(DataInputStream in) throws IOException {
+        return new TableName(readText(in), readText(in));
     }
 
     private static void write(FileLengths lengths, DataOutputStream out) throws IOException {

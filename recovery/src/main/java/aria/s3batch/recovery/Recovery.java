@@ -39,7 +39,7 @@ public final class Recovery {
     }
 
     /**
-     * @param committed to be applied, oldest first
+     * @param committed to be applied, or given up behind a fence that is still to be lowered; oldest first
      * @param quarantined to be kept until an operator resolves them
      * @param orphans committed by their mark, but lost by the journal
      * @param discarded how many open batches the last stop left, now deleted
@@ -61,7 +61,10 @@ public final class Recovery {
     public enum Resolution {
         /** Verify and apply again. */
         RETRY,
-        /** Give it up. Objects that it has written already stay as they are. */
+        /**
+         * Give it up. Objects that it has written already stay as they are, but for a fence, which is
+         * lowered.
+         */
         DISCARD,
         /** Apply it over what others wrote. */
         FORCE
@@ -99,7 +102,7 @@ public final class Recovery {
         for (BatchRecord batch : known.values()) {
             switch (batch.state()) {
                 case ENDED -> Applier.end(batch, folder(batch.id()), journal);
-                case COMMITTED -> committed.add(batch);
+                case COMMITTED, DISCARDED -> committed.add(batch);
                 case QUARANTINED -> quarantined.add(batch);
             }
         }
@@ -140,12 +143,18 @@ public final class Recovery {
     }
 
     /**
-     * Carries out what an operator decided, durably. A batch to be applied is returned as the journal now
-     * has it: apply it next. A discarded one is gone on return.
+     * Carries out what an operator decided, durably. What is returned is the batch as the journal now has
+     * it: if it is not ENDED, apply it next, also when it was discarded behind its fence. One that is
+     * ENDED is gone.
      */
     public BatchRecord resolve(BatchRecord batch, Resolution resolution) throws IOException {
         assert batch.state() == BatchRecord.State.QUARANTINED : batch.state();
         if (resolution == Resolution.DISCARD) {
+            if (journal.fence(batch.id()) != Fence.DOWN) {
+                BatchRecord discarded = batch.with(BatchRecord.State.DISCARDED, "", false);
+                journal.update(discarded);
+                return discarded;
+            }
             Applier.end(batch, folder(batch.id()), journal);
             return batch.with(BatchRecord.State.ENDED, "", false);
         }

@@ -33,13 +33,14 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * The {@link CommitJournal} in RocksDB. Keys sort so that one scan reads a batch; big-endian. Since
- * format 1; checked with RocksDB 11.1.
+ * format 2; checked with RocksDB 11.1.
  *
  * <pre>
  * 'F'                                                          format
  * 'B' batch[16]                                                batch
  * 'P' batch[16] table[u16] file[u8: 0 index, 1 data] block[8]  what happens to a block
  * 'D' batch[16] table[u16] object name (UTF-8)                 object done
+ * 'R' batch[16]                                                how far the fence is up; none: down
  * </pre>
  *
  * <p>The write-ahead log is replayed up to the first record that does not check out: after power loss
@@ -48,7 +49,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * its {@link BatchFolder}, written before the commit is answered.
  */
 public final class RocksJournal implements CommitJournal {
-    private static final int FORMAT = 1;
+    private static final int FORMAT = 2;
     private static final byte[] FORMAT_KEY = {'F'};
     private static final long WRITE_BUFFER_BYTES = 8 << 20;
 
@@ -246,6 +247,22 @@ public final class RocksJournal implements CommitJournal {
     }
 
     @Override
+    public Fence fence(BatchId batch) throws IOException {
+        byte[] key = batchKey('R', batch, 0).array();
+        byte[] value = read("read the fence of batch " + batch, () -> db.get(key));
+        return value == null
+                ? Fence.DOWN
+                : RecordCodec.readFence(JournalValue.open(Kind.FENCE, key, value));
+    }
+
+    @Override
+    public void setFence(BatchId batch, Fence fence) throws IOException {
+        byte[] key = batchKey('R', batch, 0).array();
+        byte[] value = JournalValue.frame(Kind.FENCE, key, out -> out.writeByte(fence.code()));
+        write("note the fence of batch " + batch, () -> db.put(synced, key, value));
+    }
+
+    @Override
     public void update(BatchRecord batch) throws IOException {
         try (var rows = new WriteBatch()) {
             put(rows, batch);
@@ -259,6 +276,7 @@ public final class RocksJournal implements CommitJournal {
     public void forget(BatchId batch) throws IOException {
         try (var rows = new WriteBatch()) {
             rows.delete(batchKey('B', batch, 0).array());
+            rows.delete(batchKey('R', batch, 0).array());
             for (char kind : new char[] {'P', 'D'}) {
                 byte[] from = batchKey(kind, batch, 0).array();
                 rows.deleteRange(from, after(from));

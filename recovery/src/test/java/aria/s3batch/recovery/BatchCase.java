@@ -9,10 +9,14 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * Tables before and after a batch, and how a client stages it.
@@ -80,6 +84,47 @@ record BatchCase(
                         }
                     }
                     BatchWorld.stage(tables.getFirst(), index, data);
+                });
+    }
+
+    /**
+     * Three partitions, of which the batch changes the first and the last, and a table beside them; of two
+     * more, which are in the batch too, it changes nothing.
+     */
+    static BatchCase ofPartitions() {
+        List<TableName> tables = new ArrayList<>();
+        SortedMap<String, byte[]> before = new TreeMap<>();
+        SortedMap<String, byte[]> after = new TreeMap<>();
+        Map<TableName, SyntheticTable> wanted = new HashMap<>();
+        for (String name : List.of("p#P#p0", "p#P#p1", "p#P#p2", "t", "u")) {
+            var table = new TableName("db", name);
+            SyntheticTable old = SyntheticTable.of(table, BLOCK, false, 2, 4, 1);
+            SyntheticTable changed =
+                    switch (name) {
+                        case "p#P#p0" -> old.withPage(TableFile.DATA, 1, 9); // not its header
+                        case "p#P#p2" -> old.resized(2, 1, 9);
+                        case "t" -> old.resized(3, 5, 9);
+                        default -> old;
+                    };
+            tables.add(table);
+            before.putAll(old.objects());
+            after.putAll(changed.objects());
+            wanted.put(table, changed);
+        }
+        return new BatchCase(
+                "partitions",
+                tables,
+                before,
+                after,
+                open -> {
+                    for (OpenTable table : open) {
+                        SyntheticTable changed =
+                                Objects.requireNonNull(wanted.get(table.base().table()));
+                        BatchWorld.stage(
+                                table,
+                                changed.local(TableFile.INDEX),
+                                changed.local(TableFile.DATA));
+                    }
                 });
     }
 

@@ -25,6 +25,7 @@ import aria.s3batch.s3block.StoredObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -33,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 
 /**
@@ -42,6 +44,7 @@ import java.util.TreeMap;
  */
 final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
+    static final Duration FENCE_WAIT = Duration.ofMillis(250);
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
     final ObjectStore store;
@@ -54,14 +57,26 @@ final class BatchWorld implements AutoCloseable {
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
 
+    /** What commits ask for: what they see is nobody's business but in tests of it. */
+    Readers readers = Readers.NONE;
+
     BatchWorld(ObjectStore store, Disk disk, CommitJournal journal) throws IOException {
+        this(store, disk, journal, 1);
+    }
+
+    /**
+     * @param seed of what is random in a process
+     */
+    BatchWorld(ObjectStore store, Disk disk, CommitJournal journal, long seed) throws IOException {
         this.store = store;
         this.disk = disk;
         this.journal = journal;
         this.blockCache = new BlockCache(disk, CACHE_DIR.blockCache(), 64 << 20);
         this.recovery = new Recovery(journal, disk, CACHE_DIR);
         InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(1_700_000_000));
-        this.committer = new Committer(store, journal, disk, clock, Runnable::run, 4);
+        this.committer =
+                new Committer(
+                        store, journal, disk, clock, Runnable::run, 4, new SplittableRandom(seed));
         this.applier =
                 new Applier(
                         store,
@@ -71,6 +86,7 @@ final class BatchWorld implements AutoCloseable {
                         Runnable::run,
                         4,
                         64 << 20,
+                        FENCE_WAIT,
                         pause -> {});
     }
 
@@ -142,7 +158,7 @@ final class BatchWorld implements AutoCloseable {
         for (OpenTable table : tables) {
             staged.add(table.cache().seal());
         }
-        return committer.check(folder(), tables, staged);
+        return committer.check(folder(), tables, staged, readers);
     }
 
     /** The whole commit: when it returns, the client has been answered. */

@@ -62,7 +62,14 @@ abstract class CommitJournalContract {
 
     private static BatchRecord batch(long number) {
         return new BatchRecord(
-                id(number), BatchRecord.State.COMMITTED, number, "", false, List.of());
+                id(number),
+                BatchRecord.State.COMMITTED,
+                number,
+                "",
+                false,
+                Readers.NONE,
+                List.of(),
+                List.of());
     }
 
     @Test
@@ -112,6 +119,25 @@ abstract class CommitJournalContract {
     }
 
     @Test
+    void fenceIsDownUntilItIsNotedAndEndsWithTheBatch() throws IOException {
+        JournalRows rows = JournalRows.random(8);
+        BatchId batch = rows.batch().id();
+        CommitJournal journal = create();
+        journal.commit(rows.batch(), rows.blocks());
+        assertThat(journal.fence(batch)).isEqualTo(Fence.DOWN);
+        for (Fence fence : new Fence[] {Fence.RISING, Fence.UP, Fence.DOWN, Fence.RISING}) {
+            journal.setFence(batch, fence);
+            journal = reopen(journal);
+            assertThat(journal.fence(batch)).isEqualTo(fence);
+            assertThat(journal.fence(id(77))).isEqualTo(Fence.DOWN);
+        }
+        journal.forget(batch);
+        assertThat(journal.fence(batch)).isEqualTo(Fence.DOWN);
+        assertEmpty(journal);
+        journal.close();
+    }
+
+    @Test
     void updateReplacesTheBatchAndKeepsItsBlocks() throws IOException {
         JournalRows rows = JournalRows.random(8);
         CommitJournal journal = create();
@@ -137,6 +163,8 @@ abstract class CommitJournalContract {
                         1,
                         "",
                         true,
+                        Readers.FENCE,
+                        rows.batch().definitions(),
                         rows.batch().tables().subList(0, 1));
         CommitJournal journal = create();
         journal.commit(batch, List.of(List.of(one, two)));

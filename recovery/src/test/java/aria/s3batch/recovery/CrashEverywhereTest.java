@@ -15,9 +15,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.SortedMap;
 
 /**
@@ -31,12 +33,37 @@ import java.util.SortedMap;
 final class CrashEverywhereTest {
     private static final boolean LONG = Boolean.getBoolean("tests.long");
     private static final int SHORT_STRIDE = 23;
+    private static final Set<String> OTHER_READERS =
+            Set.of("partitions", "part", "shrinks and grows");
 
     @TempDir Path journals;
 
     private int journalNumber;
 
-    static List<BatchCase> cases() {
+    /** A batch, and what readers are to see of it. */
+    record Case(BatchCase batchCase, Readers readers) {
+        @Override
+        public String toString() {
+            return batchCase + ", readers " + readers.word();
+        }
+    }
+
+    /** Every batch behind a fence, and those with all that is special in the other ways, too. */
+    static List<Case> cases() {
+        List<Case> cases = new ArrayList<>();
+        for (BatchCase batchCase : batches()) {
+            cases.add(new Case(batchCase, Readers.FENCE));
+        }
+        for (BatchCase batchCase : batches()) {
+            if (LONG || OTHER_READERS.contains(batchCase.name())) {
+                cases.add(new Case(batchCase, Readers.REFRESH));
+                cases.add(new Case(batchCase, Readers.NONE));
+            }
+        }
+        return cases;
+    }
+
+    private static List<BatchCase> batches() {
         SyntheticTable small = BatchCase.table(false, 2, 4);
         SyntheticTable large = BatchCase.table(false, 8, 11);
         SyntheticTable regrown = large.resized(1, 2, 5).resized(6, 9, 6);
@@ -44,6 +71,7 @@ final class CrashEverywhereTest {
                 BatchCase.of(Fixture.of("trunc")),
                 BatchCase.of(Fixture.of("zlib")),
                 BatchCase.of(Fixture.of("part")),
+                BatchCase.ofPartitions(),
                 BatchCase.of("grows", small, small.resized(8, 11, 2)),
                 BatchCase.of("shrinks", large, large.resized(1, 1, 2)),
                 BatchCase.of(
@@ -84,27 +112,35 @@ final class CrashEverywhereTest {
     /** What one batch looks like, computed once. */
     private final class Trial {
         final BatchCase batchCase;
+        final Readers readers;
+        final long steps;
         final SortedMap<String, ByteBuffer> before;
         final SortedMap<String, ByteBuffer> after;
         boolean sawDiscard;
         boolean sawReplay;
 
-        Trial(BatchCase batchCase) throws IOException {
-            this.batchCase = batchCase;
+        /** Runs the batch once without a crash: what is left then, to the last byte, any crash must leave. */
+        Trial(Case tried) throws IOException {
+            this.batchCase = tried.batchCase();
+            this.readers = tried.readers();
             this.before = BatchWorld.decoded(batchCase.before());
-            this.after = BatchWorld.decoded(batchCase.after());
+            Machine machine = loaded(Machine.inMemory());
+            Steps counted = Steps.never();
+            runBatch(machine.process(counted), batchCase);
+            steps = counted.count();
+            after = BatchWorld.decoded(BatchWorld.objects(machine.store, ""));
+            assertThat(NewVersions.masked(after))
+                    .isEqualTo(NewVersions.masked(BatchWorld.decoded(batchCase.after())));
         }
 
-        long steps() throws IOException {
-            var machine = Machine.inMemory();
+        private Machine loaded(Machine machine) throws IOException {
+            machine.readers = readers;
             BatchWorld.load(machine.store, batchCase.before());
-            Steps steps = Steps.never();
-            runBatch(machine.process(steps), batchCase);
-            return steps.count();
+            return machine;
         }
 
-        void killAt(Machine machine, long step, Stop stop) throws IOException {
-            BatchWorld.load(machine.store, batchCase.before());
+        void killAt(Machine empty, long step, Stop stop) throws IOException {
+            Machine machine = loaded(empty);
             Steps kill = Steps.killAt(step);
             commitAnswered = false;
             machine.kills(kill, process -> runBatch(process, batchCase));
@@ -143,11 +179,10 @@ final class CrashEverywhereTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void killAnywhereLeavesTheBatchWhollyInOrWhollyOut(BatchCase batchCase) throws Exception {
-        var trial = new Trial(batchCase);
-        long steps = trial.steps();
-        assertThat(steps).isGreaterThan(50);
-        for (long step = 0; step < steps; step += stride(batchCase)) {
+    void killAnywhereLeavesTheBatchWhollyInOrWhollyOut(Case tried) throws Exception {
+        var trial = new Trial(tried);
+        assertThat(trial.steps).isGreaterThan(50);
+        for (long step = 0; step < trial.steps; step += stride(trial.batchCase)) {
             for (Stop stop : Stop.values()) {
                 trial.killAt(Machine.inMemory(), step, stop);
             }
@@ -158,11 +193,11 @@ final class CrashEverywhereTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void killAnywhereWithTheRealJournalDoesTheSame(BatchCase batchCase) throws Exception {
-        var trial = new Trial(batchCase);
-        long steps = trial.steps();
+    void killAnywhereWithTheRealJournalDoesTheSame(Case tried) throws Exception {
+        var trial = new Trial(tried);
         int stride = LONG ? 1 : SHORT_STRIDE;
-        for (long step = batchCase.name().length() % stride; step < steps; step += stride) {
+        int first = tried.toString().length() % stride;
+        for (long step = first; step < trial.steps; step += stride) {
             for (Stop stop : LONG ? Stop.values() : new Stop[] {Stop.POWER_LOSS}) {
                 trial.killAt(rocksMachine(), step, stop);
             }
@@ -172,7 +207,6 @@ final class CrashEverywhereTest {
     }
 
     private static void commit(Machine machine, BatchCase batchCase) throws IOException {
-        BatchWorld.load(machine.store, batchCase.before());
         try (BatchWorld process = machine.process(Steps.never())) {
             List<OpenTable> tables = process.begin(batchCase.tables());
             batchCase.staging().stage(tables);
@@ -183,7 +217,7 @@ final class CrashEverywhereTest {
     private static boolean recoveryKilledAt(Machine machine, Trial trial, long step, Stop stop)
             throws IOException {
         BatchCase batchCase = trial.batchCase;
-        commit(machine, batchCase);
+        commit(trial.loaded(machine), batchCase);
         machine.cutPower(null);
         Steps kill = Steps.killAt(step);
         boolean died = machine.kills(kill, BatchWorld::recover);
@@ -198,19 +232,19 @@ final class CrashEverywhereTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void recoveryKilledAnywhereIsFinishedByTheNext(BatchCase batchCase) throws Exception {
-        var trial = new Trial(batchCase);
+    void recoveryKilledAnywhereIsFinishedByTheNext(Case tried) throws Exception {
+        var trial = new Trial(tried);
         for (Stop stop : Stop.values()) {
             long step = 0;
             while (recoveryKilledAt(Machine.inMemory(), trial, step, stop)) {
-                step += stride(batchCase);
+                step += stride(trial.batchCase);
             }
             assertThat(step).isGreaterThan(20);
         }
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 2, 5})
+    @ValueSource(ints = {0, 3, 6})
     void recoveryKilledAnywhereWithTheRealJournalIsFinishedByTheNext(int number) throws Exception {
         var trial = new Trial(cases().get(number));
         int stride = LONG ? 1 : SHORT_STRIDE;
@@ -224,11 +258,12 @@ final class CrashEverywhereTest {
     /** Names deleted but not synced come back with the power; nobody may take them for a batch then. */
     @Test
     void recoveryKilledTwiceBeforeThePowerIsCutLeavesNoOrphan() throws Exception {
-        BatchCase batchCase = BatchCase.of(Fixture.of("trunc"));
-        long steps = stepsOfRecovery(batchCase);
+        var trial = new Trial(new Case(BatchCase.of(Fixture.of("trunc")), Readers.FENCE));
+        BatchCase batchCase = trial.batchCase;
+        long steps = stepsOfRecovery(trial);
         for (long first = Math.max(0, steps - 30); first < steps; first++) {
             for (long second = 0; second < 40; second++) {
-                var machine = Machine.inMemory();
+                Machine machine = trial.loaded(Machine.inMemory());
                 commit(machine, batchCase);
                 machine.kills(Steps.killAt(first), BatchWorld::recover);
                 boolean died = machine.kills(Steps.killAt(second), BatchWorld::recover);
@@ -242,9 +277,9 @@ final class CrashEverywhereTest {
         }
     }
 
-    private static long stepsOfRecovery(BatchCase batchCase) throws IOException {
-        var machine = Machine.inMemory();
-        commit(machine, batchCase);
+    private static long stepsOfRecovery(Trial trial) throws IOException {
+        Machine machine = trial.loaded(Machine.inMemory());
+        commit(machine, trial.batchCase);
         Steps steps = Steps.never();
         machine.process(steps).recover();
         return steps.count();

@@ -26,12 +26,16 @@ record JournalRows(BatchRecord batch, List<List<BlockRecord>> blocks) {
         var id = BatchId.of(random.nextInt(1_000_000), random.nextLong(), random.nextLong());
         List<TableRecord> tables = new ArrayList<>();
         List<List<BlockRecord>> blocks = new ArrayList<>();
+        List<DefinitionRecord> definitions = new ArrayList<>();
         int count = 1 + random.nextInt(3);
         for (int i = 0; i < count; i++) {
-            tables.add(table(random, i));
+            DefinitionRecord definition = definition(random, i);
+            definitions.add(definition);
+            tables.add(table(random, definition));
             blocks.add(blocks(random));
         }
         var states = BatchRecord.State.values();
+        var readers = Readers.values();
         return new JournalRows(
                 new BatchRecord(
                         id,
@@ -39,21 +43,34 @@ record JournalRows(BatchRecord batch, List<List<BlockRecord>> blocks) {
                         random.nextLong(),
                         random.nextBoolean() ? "" : "ein Gründ \n with 'quotes' " + seed,
                         random.nextBoolean(),
+                        readers[random.nextInt(readers.length)],
+                        definitions,
                         tables),
                 blocks);
     }
 
-    private static TableRecord table(Random random, int number) {
-        var base = MODEL.headerBefore(MODEL.table());
+    private static DefinitionRecord definition(Random random, int number) {
         byte[] frm = new byte[random.nextInt(3000)];
         random.nextBytes(frm);
+        byte[] version = new byte[random.nextBoolean() ? 16 : 0];
+        random.nextBytes(version);
+        return new DefinitionRecord(
+                new TableName("db" + number, "sp@002d@0k@0020x"),
+                frm,
+                "\"W/" + random.nextInt(),
+                version);
+    }
+
+    private static TableRecord table(Random random, DefinitionRecord definition) {
+        var base = MODEL.headerBefore(MODEL.table());
+        TableName table = definition.table();
         return new TableRecord(
                 new BaseTable(
-                        new TableName("db" + number, "sp@002d@0k@0020x#P#p" + random.nextInt(9)),
+                        new TableName(table.database(), table.table() + "#P#p" + random.nextInt(9)),
                         base,
                         "etag-" + random.nextInt(),
-                        frm,
-                        "\"W/" + random.nextInt()),
+                        definition.frm(),
+                        definition.frmEtag()),
                 base.with(HeaderField.RECORDS, random.nextInt(1 << 30)),
                 lengths(random),
                 lengths(random));

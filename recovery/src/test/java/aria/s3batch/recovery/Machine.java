@@ -20,6 +20,11 @@ final class Machine {
     final MemoryDisk disk = new MemoryDisk();
     private final Journal journal;
     private @Nullable CommitJournal opened;
+    private @Nullable FrmNeverAlone watched;
+    private int processes;
+
+    /** What the batches of its processes ask for. */
+    Readers readers = Readers.NONE;
 
     private Machine(Journal journal) throws IOException {
         this.journal = journal;
@@ -38,10 +43,19 @@ final class Machine {
         return new Machine(() -> memory);
     }
 
+    /** To be called when the tables are in the bucket; what is random is so in each process anew. */
     BatchWorld process(Steps steps) throws IOException {
         CommitJournal next = journal.open();
         opened = next;
-        return new BatchWorld(steps.over(store), steps.over(disk), steps.over(next));
+        FrmNeverAlone bucket = watched;
+        if (bucket == null) {
+            bucket = new FrmNeverAlone(store, readers == Readers.FENCE);
+            watched = bucket;
+        }
+        var process =
+                new BatchWorld(steps.over(bucket), steps.over(disk), steps.over(next), ++processes);
+        process.readers = readers;
+        return process;
     }
 
     /** Cuts the power: what was not synced is lost, or with chance, any part of it. */

@@ -30,6 +30,7 @@ final class MemoryJournal implements CommitJournal {
     private final TreeMap<BatchId, BatchRecord> batches = new TreeMap<>();
     private final TreeMap<Table, TreeMap<BlockName, BlockRecord>> blocks = new TreeMap<>();
     private final TreeMap<Table, TreeMap<String, String>> done = new TreeMap<>();
+    private final TreeMap<BatchId, Fence> fences = new TreeMap<>();
     private final List<Done> unsynced = new ArrayList<>();
     private boolean failing;
 
@@ -107,6 +108,18 @@ final class MemoryJournal implements CommitJournal {
     }
 
     @Override
+    public synchronized Fence fence(BatchId batch) {
+        return fences.getOrDefault(batch, Fence.DOWN);
+    }
+
+    @Override
+    public synchronized void setFence(BatchId batch, Fence fence) throws IOException {
+        write();
+        fences.put(batch, fence);
+        synced();
+    }
+
+    @Override
     public synchronized void update(BatchRecord batch) throws IOException {
         write();
         batches.put(batch.id(), batch);
@@ -117,6 +130,7 @@ final class MemoryJournal implements CommitJournal {
     public synchronized void forget(BatchId batch) throws IOException {
         write();
         batches.remove(batch);
+        fences.remove(batch);
         blocks.keySet().removeIf(table -> table.batch().equals(batch));
         done.keySet().removeIf(table -> table.batch().equals(batch));
         synced();

@@ -388,6 +388,8 @@ final class QuarantineTest {
                         1,
                         "",
                         false,
+                        batch.readers(),
+                        batch.definitions(),
                         batch.tables());
         journal.commit(other, List.of(journal.blocks(batch.id(), 0)));
         ApplyOutcome outcome =

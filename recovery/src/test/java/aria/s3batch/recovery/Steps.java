@@ -171,6 +171,21 @@ final class Steps {
             }
 
             @Override
+            public Fence fence(BatchId batch) throws IOException {
+                return step("journal fence", () -> journal.fence(batch));
+            }
+
+            @Override
+            public void setFence(BatchId batch, Fence fence) throws IOException {
+                step(
+                        "journal fence " + fence,
+                        () -> {
+                            journal.setFence(batch, fence);
+                            return true;
+                        });
+            }
+
+            @Override
             public void update(BatchRecord batch) throws IOException {
                 step(
                         "journal update " + batch.state(),

@@ -9,7 +9,10 @@ import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -37,16 +40,43 @@ public record BaseTable(
     }
 
     /**
+     * Reads headers and definitions of tables: a GET each, and the definition of partitions of one table
+     * once.
+     *
+     * @throws IOException as {@link #read}
+     */
+    public static List<BaseTable> readAll(ObjectStore store, List<TableName> tables)
+            throws IOException {
+        Map<TableName, StoredObject> definitions = new HashMap<>();
+        List<BaseTable> bases = new ArrayList<>();
+        for (TableName table : tables) {
+            bases.add(read(store, table, definitions));
+        }
+        return bases;
+    }
+
+    /**
      * Reads a table's header and definition: two GETs, whatever its size.
      *
      * @throws NoSuchTableException one of them is missing
+     * @throws FencedTableException one of them is missing because a batch is being applied
      * @throws DamagedTableException the header cannot be right
      * @throws UnsupportedTableException no table that the S3 engine could have made
      */
     public static BaseTable read(ObjectStore store, TableName table) throws IOException {
+        return read(store, table, new HashMap<>());
+    }
+
+    private static BaseTable read(
+            ObjectStore store, TableName table, Map<TableName, StoredObject> definitions)
+            throws IOException {
         var names = new ObjectNames(table);
         StoredObject aria = mustGet(store, table, names.header());
-        StoredObject frm = mustGet(store, table, names.frm());
+        StoredObject frm = definitions.get(table.base());
+        if (frm == null) {
+            frm = mustGet(store, table, names.frm());
+            definitions.put(table.base(), frm);
+        }
         AriaHeader header = AriaHeader.parse(aria.body(), names.header());
         List<String> unsupported = HeaderRules.unsupported(header);
         if (!unsupported.isEmpty()) {
@@ -64,7 +94,11 @@ public record BaseTable(
 
     private static StoredObject mustGet(ObjectStore store, TableName table, String key)
             throws IOException {
-        return store.get(key).orElseThrow(() -> new NoSuchTableException(table, key, store));
+        Optional<StoredObject> object = store.get(key);
+        if (object.isEmpty()) {
+            throw FenceCopies.whyMissing(store, table, key);
+        }
+        return object.get();
     }
 
     /** A file length that no Aria table can have; empty if both can be. */

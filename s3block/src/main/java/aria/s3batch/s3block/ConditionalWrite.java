@@ -167,12 +167,17 @@ public final class ConditionalWrite {
      */
     public Optional<ObjectVersion> landedEarlier(String key, BatchId batch) throws IOException {
         Optional<ObjectVersion> head = store.head(key);
-        if (head.isEmpty() || !batch.toString().equals(head.get().metadata().get(BATCH_NAME))) {
+        if (head.isEmpty() || !isWriteOf(head.get(), batch)) {
             return Optional.empty();
         }
         return store.get(key)
                 .filter(read -> carries(markOf(batch, read.body()), read.version()))
                 .map(StoredObject::version);
+    }
+
+    /** Whether the version carries the mark of this batch; never where the endpoint keeps no metadata. */
+    public boolean isWriteOf(ObjectVersion version, BatchId batch) {
+        return batch.toString().equals(version.metadata().get(BATCH_NAME));
     }
 
     private Map<String, String> markOf(BatchId batch, byte[] body) {

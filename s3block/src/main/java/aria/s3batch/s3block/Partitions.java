@@ -2,11 +2,10 @@ package aria.s3batch.s3block;
 
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.ParImage;
 import aria.s3batch.format.TableName;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
 
@@ -15,11 +14,6 @@ import java.util.Optional;
  * table has a definition ({@code frm}) and a list of partitions ({@code par}), but no header.
  */
 public final class Partitions {
-    // .par, little-endian: u32 words, u32 checksum, u32 number of partitions, then engines and
-    // names
-    private static final int PAR_COUNT_OFFSET = 8;
-    private static final int PAR_BYTES_MIN = 12;
-
     private Partitions() {}
 
     /**
@@ -28,7 +22,9 @@ public final class Partitions {
      * number of partitions only.
      *
      * @throws NoSuchTableException neither a header nor a list of partitions is there
-     * @throws DamagedTableException there are more or fewer partitions than the list says
+     * @throws FencedTableException the same, because a batch is being applied
+     * @throws DamagedTableException the list cannot be read, or there are more or fewer partitions than it
+     *     says
      */
     public static List<TableName> expand(ObjectStore store, TableName table) throws IOException {
         var names = new ObjectNames(table);
@@ -37,9 +33,9 @@ public final class Partitions {
         }
         Optional<StoredObject> par = store.get(names.par());
         if (par.isEmpty()) {
-            throw new NoSuchTableException(table, names.header(), store);
+            throw FenceCopies.whyMissing(store, table, names.header());
         }
-        long count = partitionCount(par.get().body(), names.par());
+        int count = ParImage.parse(par.get().body(), names.par()).partitions().size();
         List<TableName> partitions =
                 store.folders(table.partitionPrefix()).stream()
                         .flatMap(folder -> partition(table, folder).stream())
@@ -52,15 +48,6 @@ public final class Partitions {
                     String.valueOf(partitions.size()));
         }
         return partitions;
-    }
-
-    private static long partitionCount(byte[] par, String key) throws DamagedTableException {
-        if (par.length < PAR_BYTES_MIN) {
-            throw new DamagedTableException(
-                    key, PAR_BYTES_MIN + " bytes or more", par.length + " bytes");
-        }
-        int count = ByteBuffer.wrap(par).order(ByteOrder.LITTLE_ENDIAN).getInt(PAR_COUNT_OFFSET);
-        return Integer.toUnsignedLong(count);
     }
 
     /** Empty for the remains of an ALTER ({@code t#P#p0#TMP#}), which are no partition. */

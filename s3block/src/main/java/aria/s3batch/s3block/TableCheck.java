@@ -90,6 +90,7 @@ public final class TableCheck {
      * @param executor runs the GETs; {@code Runnable::run} checks in the calling thread
      * @param concurrency most GETs at a time
      * @throws NoSuchTableException there is nothing of this table in the bucket
+     * @throws FencedTableException a batch keeps readers out of it
      * @throws IOException the store could not be read to the end; that says nothing of the table
      */
     public static Result run(
@@ -111,12 +112,16 @@ public final class TableCheck {
                         names.blockOf(object.key())
                                 .ifPresentOrElse(present::add, () -> foreign.add(object.key())));
         Optional<StoredObject> aria = store.get(names.header());
-        if (aria.isEmpty() && present.isEmpty() && foreign.isEmpty()) {
-            throw new NoSuchTableException(table, names.header(), store);
+        boolean definition = store.head(names.frm()).isPresent();
+        if (aria.isEmpty() || !definition) {
+            IOException missing = FenceCopies.whyMissing(store, table, names.header());
+            if (missing instanceof FencedTableException || present.isEmpty() && foreign.isEmpty()) {
+                throw missing;
+            }
         }
         foreign.removeAll(List.of(names.header(), names.frm(), names.par()));
         foreign.forEach(key -> find(key, "belongs to no S3 table"));
-        if (store.head(names.frm()).isEmpty()) {
+        if (!definition) {
             find(names.frm(), "is missing: servers do not find the table");
         }
         if (aria.isEmpty()) {

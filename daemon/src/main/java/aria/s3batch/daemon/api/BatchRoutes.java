@@ -3,6 +3,7 @@ package aria.s3batch.daemon.api;
 import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
@@ -40,6 +41,8 @@ public final class BatchRoutes {
     private record BeginRequest(
             @JsonProperty("tables") @Nullable List<String> tables,
             @JsonProperty("bound") boolean bound) {}
+
+    private record CommitRequest(@JsonProperty("readers") @Nullable String readers) {}
 
     private record ResolveRequest(@JsonProperty("action") @Nullable String action) {}
 
@@ -81,12 +84,29 @@ public final class BatchRoutes {
         return Routes.Reply.json(200, conductor.document(BatchId.parse(batch)).get());
     }
 
-    Routes.Reply plan(String batch) throws Exception {
-        return Routes.Reply.json(200, Plan.of(conductor, BatchId.parse(batch)));
+    Routes.Reply plan(String batch, Request request) throws Exception {
+        String word = Request.extractQueryParameters(request).getValue("readers");
+        BatchId id = BatchId.parse(batch);
+        var forecast =
+                word == null
+                        ? conductor.forecast(id)
+                        : conductor.forecast(id, Readers.ofWord(word));
+        return Routes.Reply.json(
+                200, Plan.of(id, forecast.get(), conductor.bytesPerSecond().get()));
     }
 
-    Routes.Reply commit(String batch) throws Exception {
-        return state(conductor.commit(BatchId.parse(batch)).get());
+    Routes.Reply commit(String batch, Request request) throws Exception {
+        BatchId id = BatchId.parse(batch);
+        String word = readersOf(request);
+        return state(
+                (word == null ? conductor.commit(id) : conductor.commit(id, Readers.ofWord(word)))
+                        .get());
+    }
+
+    /** A commit need not have a body: then the option {@code readers} says. */
+    private static @Nullable String readersOf(Request request) throws IOException {
+        byte[] body = Routes.body(request, BODY_BYTES_MAX);
+        return body.length == 0 ? null : read(body, CommitRequest.class).readers();
     }
 
     Routes.Reply abort(String batch) throws Exception {
@@ -113,8 +133,12 @@ public final class BatchRoutes {
     }
 
     static <T> T read(Request request, Class<T> type) throws IOException {
+        return read(Routes.body(request, BODY_BYTES_MAX), type);
+    }
+
+    private static <T> T read(byte[] body, Class<T> type) throws IOException {
         try {
-            T document = Routes.JSON.readValue(Routes.body(request, BODY_BYTES_MAX), type);
+            T document = Routes.JSON.readValue(body, type);
             if (document != null) {
                 return document;
             }

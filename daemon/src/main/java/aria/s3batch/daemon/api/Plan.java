@@ -1,6 +1,5 @@
 package aria.s3batch.daemon.api;
 
-import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
@@ -19,11 +18,15 @@ final class Plan {
 
     private Plan() {}
 
-    static PlanDocument of(BatchConductor conductor, BatchId batch) throws Exception {
+    /**
+     * @param forecasts by table
+     * @param rate bytes a second
+     */
+    static PlanDocument of(
+            BatchId batch, Map<TableName, ApplyForecast> forecasts, Optional<Double> rate) {
         List<PlanDocument.TablePlan> tables = new ArrayList<>();
         ApplyForecast sum = ApplyForecast.NOTHING;
-        for (Map.Entry<TableName, ApplyForecast> table :
-                conductor.forecast(batch).get().entrySet()) {
+        for (Map.Entry<TableName, ApplyForecast> table : forecasts.entrySet()) {
             ApplyForecast one = table.getValue();
             sum = sum.plus(one);
             tables.add(
@@ -32,9 +35,8 @@ final class Plan {
                             one.pages(),
                             one.blocks(),
                             one.blocksNew(),
-                            one.deletes()));
+                            one.blocksDeleted()));
         }
-        Optional<Double> rate = conductor.bytesPerSecond().get();
         long bytesUp = sum.bytesUp();
         return new PlanDocument(
                 batch.toString(),

@@ -8,6 +8,7 @@ import aria.s3batch.recovery.BaseChangedException;
 import aria.s3batch.recovery.CommitRefusedException;
 import aria.s3batch.recovery.CorruptJournalException;
 import aria.s3batch.s3block.BucketMissingException;
+import aria.s3batch.s3block.FencedTableException;
 import aria.s3batch.s3block.NoSuchTableException;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
@@ -31,6 +32,7 @@ public final class Problems {
                     case BatchException e -> e.kind();
                     case IllegalArgumentException e -> Problem.Kind.USAGE;
                     case NoSuchTableException e -> Problem.Kind.NOT_FOUND;
+                    case FencedTableException e -> Problem.Kind.REFUSED;
                     case UnsupportedTableException e -> Problem.Kind.REFUSED;
                     case CommitRefusedException e -> Problem.Kind.REFUSED;
                     case BaseChangedException e -> Problem.Kind.REFUSED;

@@ -69,10 +69,11 @@ final class Routes extends Handler.Abstract {
                         Map.entry("POST /v1/batches", (path, request) -> batches.begin(request)),
                         Map.entry("GET /v1/batches/*", (path, request) -> batches.show(path[3])),
                         Map.entry(
-                                "GET /v1/batches/*/plan", (path, request) -> batches.plan(path[3])),
+                                "GET /v1/batches/*/plan",
+                                (path, request) -> batches.plan(path[3], request)),
                         Map.entry(
                                 "POST /v1/batches/*/commit",
-                                (path, request) -> batches.commit(path[3])),
+                                (path, request) -> batches.commit(path[3], request)),
                         Map.entry(
                                 "POST /v1/batches/*/abort",
                                 (path, request) -> batches.abort(path[3])),

@@ -11,6 +11,7 @@ import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
@@ -85,7 +86,14 @@ final class ServedBatches implements AutoCloseable {
                                 store,
                                 space,
                                 blockCache,
-                                new Committer(store, journal, disk, clock, Runnable::run, 4),
+                                new Committer(
+                                        store,
+                                        journal,
+                                        disk,
+                                        clock,
+                                        Runnable::run,
+                                        4,
+                                        new SplittableRandom(43)),
                                 new Applier(
                                         store,
                                         journal,
@@ -94,8 +102,10 @@ final class ServedBatches implements AutoCloseable {
                                         Runnable::run,
                                         4,
                                         1 << 26,
+                                        Duration.ZERO,
                                         pause -> {}),
                                 recovery,
+                                Readers.FENCE,
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,

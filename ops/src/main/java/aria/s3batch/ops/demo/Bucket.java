@@ -14,13 +14,13 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * The bucket of an {@link EmbeddedS3Process}, seen with nothing of ours in between: what demo and tests
+ * The bucket of an {@link S3Server}, seen with nothing of ours in between: what demo and tests
  * load tables with, and compare them by.
  */
 public final class Bucket implements AutoCloseable {
     private final S3Client client;
 
-    public Bucket(EmbeddedS3Process server) {
+    public Bucket(S3Server server) {
         this.client =
                 S3Client.builder()
                         .endpointOverride(server.endpoint())

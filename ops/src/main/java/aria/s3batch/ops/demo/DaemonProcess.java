@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The real daemon in a child process, to be killed. It works on the bucket of an {@link
- * EmbeddedS3Process}; its socket, cache directory, option file and log lie in one directory, and a new
+ * S3Server}; its socket, cache directory, option file and log lie in one directory, and a new
  * process on the same directory is the same daemon started again.
  */
 public final class DaemonProcess implements AutoCloseable {
@@ -39,7 +39,7 @@ public final class DaemonProcess implements AutoCloseable {
      */
     public record Home(Path directory) {
         /** Writes the option file; {@code more} are further lines of its group. */
-        public static Home create(Path directory, EmbeddedS3Process s3, List<String> more)
+        public static Home create(Path directory, S3Server s3, List<String> more)
                 throws IOException {
             var home = new Home(Files.createDirectories(directory));
             var lines = new ArrayList<String>();

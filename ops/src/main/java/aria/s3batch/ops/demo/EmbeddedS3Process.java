@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.io.Writer;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  * can stop it at a chosen write, look around, kill the client, and let things go on. For one controlling
  * thread; clients may be as many as they like.
  */
-public final class EmbeddedS3Process implements AutoCloseable {
+public final class EmbeddedS3Process implements S3Server {
     public static final String BUCKET = "tables";
     public static final String ACCESS_KEY = "demo-access-key";
     public static final String SECRET_KEY = "demo-secret-key";
@@ -74,10 +73,7 @@ public final class EmbeddedS3Process implements AutoCloseable {
         }
     }
 
-    public URI endpoint() {
-        return URI.create("http://127.0.0.1:" + port);
-    }
-
+    @Override
     public int port() {
         return port;
     }

@@ -76,12 +76,11 @@ public final class MariaDbServer implements AutoCloseable {
      *     socket (107 bytes); the caller deletes it after {@link #close}
      * @throws IOException it did not start; the message shows its log
      */
-    public static MariaDbServer start(
-            Installation installation, Path directory, EmbeddedS3Process s3) throws IOException {
+    public static MariaDbServer start(Installation installation, Path directory, S3Server s3)
+            throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
         Path socket = socketIn(directory);
-        Path log = directory.resolve("mariadb.log");
         if (!Files.exists(dataDirectory)) {
             runOrThrow(
                     List.of(
@@ -91,6 +90,7 @@ public final class MariaDbServer implements AutoCloseable {
                             "--skip-test-db",
                             "--datadir=" + dataDirectory,
                             "--user=" + System.getProperty("user.name")),
+                    ProcessBuilder.Redirect.PIPE,
                     directory.resolve("install.log"),
                     START_LIMIT);
         }
@@ -118,10 +118,11 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--s3-region=" + EmbeddedS3Process.REGION);
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
+        Path log = directory.resolve("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
         var server = new MariaDbServer(installation, process, socket);
         try {
@@ -144,20 +145,38 @@ public final class MariaDbServer implements AutoCloseable {
      * @throws IOException a statement failed or took over a minute; the message says which and why
      */
     public String query(String sql) throws IOException {
+        return client(ProcessBuilder.Redirect.PIPE, "--execute=" + sql);
+    }
+
+    /**
+     * Runs a script of any length in a database; otherwise like {@link #query}.
+     *
+     * @throws IOException a statement failed or all took over a minute; the message says which and why
+     */
+    public String script(String database, String sql) throws IOException {
+        Path script = Files.createTempFile(socket.getParent(), "script", ".sql");
+        try {
+            Files.writeString(script, sql);
+            return client(ProcessBuilder.Redirect.from(script.toFile()), "--database=" + database);
+        } finally {
+            Files.delete(script);
+        }
+    }
+
+    private String client(ProcessBuilder.Redirect input, String argument) throws IOException {
         Path output = Files.createTempFile(socket.getParent(), "query", ".out");
         try {
-            return runOrThrow(
-                            List.of(
-                                    installation.client().toString(),
-                                    "--no-defaults",
-                                    "--socket=" + socket,
-                                    "--batch",
-                                    "--raw",
-                                    "--skip-column-names",
-                                    "--execute=" + sql),
-                            output,
-                            STATEMENT_LIMIT)
-                    .strip();
+            List<String> command =
+                    List.of(
+                            installation.client().toString(),
+                            "--no-defaults",
+                            "--socket=" + socket,
+                            "--batch",
+                            "--raw",
+                            "--default-character-set=utf8mb4",
+                            "--skip-column-names",
+                            argument);
+            return runOrThrow(command, input, output, STATEMENT_LIMIT).strip();
         } finally {
             Files.deleteIfExists(output);
         }
@@ -210,11 +229,13 @@ public final class MariaDbServer implements AutoCloseable {
         return lastRow.substring(lastRow.lastIndexOf('\t') + 1);
     }
 
-    private static String runOrThrow(List<String> command, Path output, Duration limit)
+    private static String runOrThrow(
+            List<String> command, ProcessBuilder.Redirect input, Path output, Duration limit)
             throws IOException {
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
+                        .redirectInput(input)
                         .redirectOutput(output.toFile())
                         .start();
         try {

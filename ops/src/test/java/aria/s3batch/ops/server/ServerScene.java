@@ -10,6 +10,7 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,26 +25,31 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     MariaDbServer server;
 
-    final EmbeddedS3Process s3;
+    final S3Server s3;
     private final MariaDbServer.Installation installation;
     private final Path serverDirectory;
     private final DaemonProcess.Home home;
-    private final Path optionFile;
     private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of());
+    }
+
+    /**
+     * @param s3 closed with the scene
+     * @param daemonOptions further lines of the daemon's option file
+     */
+    ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
+        this.s3 = s3;
         bucket = new Bucket(s3);
         installation = MariaDbServer.Installation.find().orElseThrow();
         serverDirectory = directory.resolve("m");
         server = MariaDbServer.start(installation, serverDirectory, s3);
         dataDirectory = serverDirectory.resolve("data");
-        home =
-                DaemonProcess.Home.create(
-                        directory.resolve("d"),
-                        s3,
-                        List.of("[aria_s3_batch]", "mariadb-socket=" + server.socket()));
-        optionFile = home.optionFile();
+        var lines = new ArrayList<>(daemonOptions);
+        lines.add("[aria_s3_batch]");
+        lines.add("mariadb-socket=" + server.socket());
+        home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
         daemon = DaemonProcess.start(home);
     }
 
@@ -71,7 +77,7 @@ final class ServerScene implements AutoCloseable {
     ClientProcess client(String verb, String... arguments) throws IOException {
         var words = new ArrayList<String>();
         words.add(verb);
-        words.add("--defaults-file=" + optionFile);
+        words.add("--defaults-file=" + home.optionFile());
         words.addAll(List.of(arguments));
         return ClientProcess.start(words, home.directory());
     }
@@ -94,7 +100,7 @@ final class ServerScene implements AutoCloseable {
     CommandLineRun tryBatch(String verb, String... arguments) {
         String[] line = new String[arguments.length + 2];
         line[0] = verb;
-        line[1] = "--defaults-file=" + optionFile;
+        line[1] = "--defaults-file=" + home.optionFile();
         System.arraycopy(arguments, 0, line, 2, arguments.length);
         return CommandLineRun.of(line);
     }

@@ -1,0 +1,87 @@
+package aria.s3batch.ops.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import aria.s3batch.ops.demo.EmbeddedS3Process;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** A small change of a large table costs little: requests that are counted, and time. */
+@NeedsMariaDb
+final class SqlCostTest {
+    private static final Logger log = LoggerFactory.getLogger(SqlCostTest.class);
+
+    /** About 440 bytes a row: in the full run 700 MB. */
+    private static final int ROWS = Boolean.getBoolean("tests.long") ? 1_600_000 : 160_000;
+
+    private static final int ROWS_AT_ONCE = 160_000;
+    private static final int ROUNDS = 5;
+
+    /** Of both files: what the path from the root to a row of each index takes, and rows over an edge. */
+    private static final int BLOCKS_MAX = 8;
+
+    private static final double SECONDS_MAX = 2.0;
+
+    @Test
+    void hundredRowsByPrimaryKeyFetchTheirBlocksAloneAndTakeUnderTwoSeconds(@TempDir Path directory)
+            throws Exception {
+        EmbeddedS3Process s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        try (var scene = new ServerScene(directory, s3, List.of())) {
+            makeTable(scene);
+            var seconds = new ArrayList<Double>();
+            for (int round = 1; round <= ROUNDS; round++) {
+                int first = ROWS / (ROUNDS + 1) * round;
+                s3.forgetRequests();
+                long begun = System.nanoTime();
+                scene.run(
+                        "sql",
+                        "live.t",
+                        "--execute=UPDATE t SET v = v + 1 WHERE id BETWEEN %d AND %d"
+                                .formatted(first, first + 99));
+                seconds.add((System.nanoTime() - begun) / 1e9);
+                assertFetchesWhatItNeeds(s3.requests());
+            }
+            assertThat(scene.server.query("SELECT SUM(v) FROM live.t"))
+                    .isEqualTo("" + ROUNDS * 100);
+            log.atInfo().addKeyValue("rows", ROWS).addKeyValue("seconds", seconds).log("100 rows");
+            Collections.sort(seconds);
+            assertThat(seconds.get(ROUNDS / 2)).as("median of %s", seconds).isLessThan(SECONDS_MAX);
+        }
+    }
+
+    private static void makeTable(ServerScene scene) throws Exception {
+        scene.server.query(
+                """
+                CREATE DATABASE live;
+                CREATE TABLE live.t (id int primary key, k int, v int, pad varchar(500), key(k))
+                  ENGINE=Aria TRANSACTIONAL=0
+                """);
+        for (int rows = 0; rows < ROWS; rows += ROWS_AT_ONCE) {
+            scene.server.query(
+                    """
+                    INSERT INTO live.t SELECT seq, seq * 7919 %% 1000003, 0, REPEAT(MD5(seq), 12)
+                      FROM live.seq_%d_to_%d
+                    """
+                            .formatted(rows + 1, rows + ROWS_AT_ONCE));
+        }
+        scene.server.query("ALTER TABLE live.t ENGINE=S3");
+    }
+
+    private static void assertFetchesWhatItNeeds(List<String> requests) {
+        List<String> fetched =
+                requests.stream().filter(r -> r.matches("GET live/t/(data|index)/.*")).toList();
+        List<String> written =
+                requests.stream().filter(r -> r.matches("PUT live/t/(data|index)/.*")).toList();
+        assertThat(fetched).as("requests: %s", requests).doesNotHaveDuplicates();
+        assertThat(fetched.size()).as("requests: %s", requests).isBetween(1, BLOCKS_MAX);
+        assertThat(written.size()).as("requests: %s", requests).isBetween(1, fetched.size());
+    }
+}

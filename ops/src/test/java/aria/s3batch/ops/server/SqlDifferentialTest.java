@@ -1,0 +1,115 @@
+package aria.s3batch.ops.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import aria.s3batch.ops.demo.EmbeddedS3Process;
+import aria.s3batch.ops.demo.S3Server;
+
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Random statements run with {@code sql} on a table in S3, and on a local copy of it: after every batch
+ * both are the same table. {@code -Ddml.seed=N} starts with another table; every failure names its seed.
+ */
+@NeedsMariaDb
+final class SqlDifferentialTest {
+    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final long FIRST_SEED = Long.getLong("dml.seed", 1);
+
+    /** In the full run 8 settings, 5 tables each, 5 batches each: 200 batches. */
+    private static final int TABLES = LONG ? 5 : 1;
+
+    private static final int BATCHES = LONG ? 5 : 3;
+
+    @TempDir Path directory;
+
+    @ParameterizedTest
+    @CsvSource({"none,65536", "none,4194304", "zlib,65536", "zlib,4194304"})
+    void tableInS3BecomesWhatTheLocalTableBecomes(String compression, int blockBytes)
+            throws Exception {
+        sameBatchesOnBoth(
+                EmbeddedS3Process.start(directory.resolve("s3")), compression, blockBytes);
+    }
+
+    @NeedsCeph
+    @ParameterizedTest
+    @CsvSource({"none,65536", "none,4194304", "zlib,65536", "zlib,4194304"})
+    void tableInCephBecomesWhatTheLocalTableBecomes(String compression, int blockBytes)
+            throws Exception {
+        sameBatchesOnBoth(CephGateway.start(directory.resolve("c")), compression, blockBytes);
+    }
+
+    private void sameBatchesOnBoth(S3Server store, String compression, int blockBytes)
+            throws Exception {
+        try (var scene = new ServerScene(directory, store, List.of("fence-wait=0"))) {
+            scene.server.query("CREATE DATABASE live; CREATE DATABASE work");
+            sameBatchesOnBoth(scene, compression, blockBytes);
+        }
+    }
+
+    private static void sameBatchesOnBoth(ServerScene scene, String compression, int blockBytes)
+            throws Exception {
+        for (long seed = FIRST_SEED; seed < FIRST_SEED + TABLES; seed++) {
+            String table = "t%d_%s_%d".formatted(seed, compression, blockBytes);
+            var dml = new RandomDml(seed * 31 + (compression + blockBytes).hashCode());
+            String create = dml.createTable(table);
+            String first = dml.batch(table);
+            for (String database : List.of("work", "live")) {
+                scene.server.script(database, create + ";" + (seed % 3 == 0 ? "" : first));
+            }
+            scene.server.query(
+                    "ALTER TABLE live.%s ENGINE=S3 S3_BLOCK_SIZE=%d COMPRESSION_ALGORITHM=%s"
+                            .formatted(table, blockBytes, compression));
+            if (seed % 3 == 0) {
+                inABatch(
+                        scene,
+                        table,
+                        first,
+                        "seed %d, first batch".formatted(seed)); // on an empty table
+            }
+            for (int batch = 1; batch <= BATCHES; batch++) {
+                inABatch(
+                        scene, table, dml.batch(table), "seed %d, batch %d".formatted(seed, batch));
+            }
+        }
+    }
+
+    private static void inABatch(ServerScene scene, String table, String sql, String what)
+            throws Exception {
+        scene.batch("sql", "live." + table, "--execute=" + sql);
+        scene.server.script("work", sql);
+        assertThat(scene.server.check("live." + table)).as(what).isEqualTo("OK");
+        assertThat(scene.server.check("work." + table)).as(what).isEqualTo("OK");
+        assertThat(rows(scene, "live", table)).as(what).isEqualTo(rows(scene, "work", table));
+        assertThat(scene.server.checksum("live." + table))
+                .as(what)
+                .isEqualTo(scene.server.checksum("work." + table));
+    }
+
+    /** The rows in the order of their key: the start of every value, and a digest of the row. */
+    private static List<String> rows(ServerScene scene, String database, String table)
+            throws IOException {
+        String columns =
+                scene.server.query(
+                        ("SELECT GROUP_CONCAT(CONCAT('IFNULL(HEX(', column_name, '),\\'NULL\\')')"
+                             + " ORDER BY ordinal_position) FROM information_schema.columns WHERE"
+                             + " table_schema='%s' AND table_name='%s'")
+                                .formatted(database, table));
+        String rows =
+                scene.server.query(
+                        "SELECT id, MD5(CONCAT_WS('|', %s)), LEFT(CONCAT_WS('|', LEFT(%s, 30)), 900) FROM %s.%s ORDER BY id"
+                                .formatted(
+                                        columns,
+                                        columns.replace(",IFNULL", ", 30), LEFT(IFNULL"),
+                                        database,
+                                        table));
+        return Stream.of(rows.split("\n", -1)).toList();
+    }
+}

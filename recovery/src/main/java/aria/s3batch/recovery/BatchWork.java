@@ -1,0 +1,168 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.format.TableName;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One batch while it is applied: the order of things. What a definition and its headers go through is in
+ * {@link DefinitionWork}, what blocks do in {@link TableWork}. For one thread.
+ */
+final class BatchWork implements AutoCloseable {
+    /** How long a wait may overlook that it is to stop. */
+    private static final Duration WAIT_STEP = Duration.ofMillis(100);
+
+    private final Applier.Rooms rooms;
+    private final BatchRecord batch;
+    private final ApplyProgress progress;
+    private final List<TableWork> tables = new ArrayList<>();
+    private final List<DefinitionWork> definitions = new ArrayList<>();
+    private Fence fence;
+
+    BatchWork(Applier.Rooms rooms, BatchRecord batch, BatchFolder folder, ApplyProgress progress)
+            throws IOException {
+        this.rooms = rooms;
+        this.batch = batch;
+        this.progress = progress;
+        this.fence = rooms.journal().fence(batch.id());
+        var patience = new Patience(batch.id(), rooms.writes(), rooms.pauses());
+        Map<TableName, List<TableWork>> byDefinition = new LinkedHashMap<>();
+        for (int i = 0; i < batch.tables().size(); i++) {
+            var table =
+                    new TableWork(
+                            rooms,
+                            patience,
+                            batch,
+                            folder,
+                            i,
+                            rooms.journal().blocks(batch.id(), i),
+                            rooms.journal().objectsDone(batch.id(), i),
+                            progress);
+            if (table.isTouched()) {
+                tables.add(table);
+                TableName base = table.table().base().table().base();
+                byDefinition.computeIfAbsent(base, name -> new ArrayList<>()).add(table);
+            }
+        }
+        for (DefinitionRecord definition : batch.definitions()) {
+            List<TableWork> touched = byDefinition.get(definition.table());
+            if (touched != null) {
+                definitions.add(new DefinitionWork(rooms, patience, batch, definition, touched));
+            }
+        }
+        progress.begin(
+                tables.stream().mapToLong(TableWork::blockCount).sum()
+                        + definitions.stream().mapToLong(DefinitionWork::objectCount).sum(),
+                tables.stream().mapToLong(TableWork::doneCount).sum());
+    }
+
+    Fence fence() {
+        return fence;
+    }
+
+    /** Brings into S3 what is not there yet. */
+    void apply(BooleanSupplier stop) throws IOException {
+        for (DefinitionWork definition : definitions) {
+            definition.look(fence);
+        }
+        // the first frm is written after the last block of all tables
+        boolean blocksWritten = definitions.stream().anyMatch(DefinitionWork::isPublished);
+        if (!blocksWritten) {
+            for (TableWork table : tables) {
+                table.verifyPages(stop);
+            }
+        }
+        if (batch.readers() == Readers.FENCE) {
+            raiseFence(stop);
+        }
+        for (TableWork table : tables) {
+            if (blocksWritten) {
+                table.passOverBlocks();
+            } else {
+                table.putBlocks(stop);
+            }
+        }
+        for (DefinitionWork definition : definitions) {
+            StoppedException.ifAsked(stop);
+            definition.publish();
+        }
+        for (TableWork table : tables) {
+            table.deleteBlocks(stop);
+        }
+        if (fence != Fence.DOWN) {
+            deleteCopies();
+        }
+    }
+
+    /**
+     * A6. A fence that was up already and has a hole, because somebody put back what had been deleted, is
+     * mended.
+     */
+    private void raiseFence(BooleanSupplier stop) throws IOException {
+        if (fence == Fence.DOWN) {
+            StoppedException.ifAsked(stop);
+            for (DefinitionWork definition : definitions) {
+                definition.copy();
+            }
+            setFence(Fence.RISING);
+        }
+        boolean deleted = false;
+        for (DefinitionWork definition : definitions) {
+            deleted |= definition.deleteFrm();
+        }
+        for (DefinitionWork definition : definitions) {
+            deleted |= definition.deleteHeaders();
+        }
+        if (deleted || fence == Fence.RISING) {
+            awaitRunningStatements(stop);
+        }
+        if (fence == Fence.RISING) {
+            setFence(Fence.UP);
+        }
+    }
+
+    private void setFence(Fence next) throws IOException {
+        rooms.journal().setFence(batch.id(), next);
+        fence = next;
+    }
+
+    /** Those that had opened a table before the fence went up go on reading it. */
+    private void awaitRunningStatements(BooleanSupplier stop) throws StoppedException {
+        Duration left = rooms.fenceWait();
+        while (left.isPositive()) {
+            StoppedException.ifAsked(stop);
+            Duration step = left.compareTo(WAIT_STEP) < 0 ? left : WAIT_STEP;
+            rooms.pauses().pause(step);
+            left = left.minus(step);
+        }
+        progress.waited(rooms.fenceWait());
+    }
+
+    /** Takes the fence down, so that the tables can be opened again; see {@link DefinitionWork#lower}. */
+    void lowerFence() throws IOException {
+        for (DefinitionWork definition : definitions) {
+            definition.lower(fence);
+        }
+        deleteCopies();
+        setFence(Fence.DOWN);
+    }
+
+    private void deleteCopies() throws IOException {
+        for (DefinitionWork definition : definitions) {
+            definition.deleteCopies();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (TableWork table : tables) {
+            table.close();
+        }
+    }
+}

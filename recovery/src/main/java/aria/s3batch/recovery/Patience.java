@@ -1,0 +1,92 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.format.BatchId;
+import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.ConditionalWrite;
+import aria.s3batch.s3block.DeleteOutcome;
+import aria.s3batch.s3block.PutOutcome;
+import aria.s3batch.s3block.StoreUnreachableException;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.time.Duration;
+
+/**
+ * Asks the object store for one batch, again after growing pauses until the answer is clear, and gives up
+ * after {@value #ATTEMPTS} attempts: then the whole batch waits. Safe for use by many threads.
+ */
+final class Patience {
+    /** Attempts at one object with no clear answer. */
+    static final int ATTEMPTS = 5;
+
+    private static final Logger log = LoggerFactory.getLogger(Patience.class);
+
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
+
+    private final BatchId batch;
+    private final ConditionalWrite writes;
+    private final Applier.Pauses pauses;
+
+    Patience(BatchId batch, ConditionalWrite writes, Applier.Pauses pauses) {
+        this.batch = batch;
+        this.writes = writes;
+        this.pauses = pauses;
+    }
+
+    interface Read<T> {
+        T read() throws IOException;
+    }
+
+    <T> T answered(Read<T> request) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return request.read();
+            } catch (StoreUnreachableException e) {
+                pauseOrGiveUp(attempt, e);
+            }
+        }
+    }
+
+    /** Landed or ForeignWrite, never Unknown. */
+    PutOutcome put(String key, byte[] body, Condition condition) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            PutOutcome outcome = writes.write(key, body, condition, batch);
+            if (!(outcome instanceof PutOutcome.Unknown unknown)) {
+                return outcome;
+            }
+            pauseOrGiveUp(attempt, unknown.cause());
+        }
+    }
+
+    /**
+     * Gone or ForeignWrite, never Unknown.
+     *
+     * @param etag what it must still be; null to remove whatever is there
+     */
+    DeleteOutcome delete(String key, @Nullable String etag) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            DeleteOutcome outcome = writes.delete(key, etag);
+            if (!(outcome instanceof DeleteOutcome.Unknown unknown)) {
+                return outcome;
+            }
+            pauseOrGiveUp(attempt, unknown.cause());
+        }
+    }
+
+    /** To be called after the attempt of this number, counted from 1, had no clear answer. */
+    void pauseOrGiveUp(int attempt, IOException cause) throws IOException {
+        if (attempt >= ATTEMPTS) {
+            throw new StoreUnreachableException(
+                    "no clear answer after " + attempt + " attempts: " + cause.getMessage(), cause);
+        }
+        log.atWarn()
+                .addKeyValue("batch", batch)
+                .addKeyValue("attempt", attempt)
+                .addKeyValue("cause", cause.getMessage())
+                .log("no clear answer from the object store; trying again");
+        pauses.pause(FIRST_PAUSE.multipliedBy(1L << (attempt - 1)));
+    }
+}

@@ -1,0 +1,387 @@
+package aria.s3batch.recovery;
+
+import aria.s3batch.diskcache.BlockCache;
+import aria.s3batch.diskcache.PageFile;
+import aria.s3batch.format.BlockFrame;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.PageVerifier;
+import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableGeometry;
+import aria.s3batch.s3block.BaseBlock;
+import aria.s3batch.s3block.BlockRewrite;
+import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.DeleteOutcome;
+import aria.s3batch.s3block.ObjectVersion;
+import aria.s3batch.s3block.PutOutcome;
+import aria.s3batch.s3block.StoreUnreachableException;
+import aria.s3batch.s3block.StoredObject;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The blocks of one table while its batch is applied; its header is the business of {@link
+ * DefinitionWork}. Blocks are written by several threads, all else is done by one.
+ */
+final class TableWork implements AutoCloseable {
+    private final Applier.Rooms rooms;
+    private final Patience patience;
+    private final BatchRecord batch;
+    private final BatchFolder folder;
+    private final int number;
+    private final TableRecord table;
+    private final TableGeometry geometry;
+    private final ObjectNames names;
+    private final List<BlockRecord> blocks;
+    private final Map<String, String> done;
+    private final ApplyProgress progress;
+    private @Nullable PageFile pageFile;
+
+    /**
+     * @param number the table's in the batch
+     * @param blocks what the journal says that the batch does to its blocks
+     * @param done objects of the table noted as done before
+     */
+    TableWork(
+            Applier.Rooms rooms,
+            Patience patience,
+            BatchRecord batch,
+            BatchFolder folder,
+            int number,
+            List<BlockRecord> blocks,
+            Map<String, String> done,
+            ApplyProgress progress) {
+        this.rooms = rooms;
+        this.patience = patience;
+        this.batch = batch;
+        this.folder = folder;
+        this.number = number;
+        this.table = batch.tables().get(number);
+        this.geometry = table.geometry();
+        this.names = new ObjectNames(table.base().table());
+        this.blocks = blocks;
+        this.done = Map.copyOf(done);
+        this.progress = progress;
+    }
+
+    TableRecord table() {
+        return table;
+    }
+
+    ObjectNames names() {
+        return names;
+    }
+
+    /** Whether the batch changes anything in this table. */
+    boolean isTouched() {
+        return table.headerChanged() || !blocks.isEmpty();
+    }
+
+    int blockCount() {
+        return blocks.size();
+    }
+
+    int doneCount() {
+        return done.size();
+    }
+
+    /** The ETag under which an object of the table was noted as done before this apply; null if not. */
+    @Nullable String doneEtag(String object) {
+        return done.get(object);
+    }
+
+    private boolean isDone(BlockRecord block) {
+        return done.containsKey(block.block().toString());
+    }
+
+    /** Whether every block to be written was noted as written before this apply. */
+    boolean isWritten() {
+        return blocks.stream().allMatch(block -> table.deletes(block) || isDone(block));
+    }
+
+    /** Notes that an object is as the batch wants it. */
+    void done(String object, String etag) throws IOException {
+        rooms.journal().objectDone(batch.id(), number, object, etag);
+        progress.objectDone();
+    }
+
+    private PageFile openPages() throws IOException {
+        try {
+            PageFile file = PageFile.open(rooms.disk(), folder.pageFile(number));
+            if (file.batch().equals(batch.id()) && file.table().equals(table.base().table())) {
+                return file;
+            }
+            file.close();
+            throw new MissingPagesException(
+                    "%s holds pages of batch %s, table %s: not those of this batch"
+                            .formatted(file.path(), file.batch(), file.table().display()));
+        } catch (NoSuchFileException e) {
+            throw new MissingPagesException(
+                    ("the pages of this committed batch are gone: %s does not exist. Put the file"
+                         + " back and resolve with --retry, or check the table and resolve with"
+                         + " --discard")
+                            .formatted(folder.pageFile(number)));
+        }
+    }
+
+    /** A1. Opens the page file, if there are pages. */
+    void verifyPages(BooleanSupplier stop) throws IOException {
+        if (blocks.stream().allMatch(block -> block.pages().size() == 0)) {
+            return;
+        }
+        pageFile = openPages();
+        var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
+        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        for (BlockRecord record : blocks) {
+            if (isDone(record)) {
+                continue;
+            }
+            StoppedException.ifAsked(stop);
+            PageTable pages = record.pages();
+            for (int i = 0; i < pages.size(); i++) {
+                readPage(pages, i, image.clear());
+                long page = geometry.firstPage(record.block()) + pages.pageInBlock(i);
+                TableFile file = record.block().file();
+                Optional<String> problem = verifier.problem(file, page, image.array(), 0);
+                if (problem.isPresent()) {
+                    throw new DamagedTableException(
+                            "staged page in " + names.block(record.block()),
+                            "a page as Aria writes it",
+                            problem.get());
+                }
+            }
+        }
+    }
+
+    private void readPage(PageTable pages, int i, ByteBuffer into) throws IOException {
+        PageFile file = pageFile;
+        assert file != null : "pages without a page file";
+        file.readVerified(pages.slot(i), pages.crc32c(i), into);
+    }
+
+    /** Writes every block that the batch changes or creates. */
+    void putBlocks(BooleanSupplier stop) throws IOException {
+        forEachBlock(false, stop, this::putBlock);
+    }
+
+    /** Counts as done what {@link #putBlocks} would find written: somebody knows that all of it is. */
+    void passOverBlocks() {
+        for (BlockRecord block : blocks) {
+            if (!table.deletes(block) && !isDone(block)) {
+                progress.objectDone();
+            }
+        }
+    }
+
+    /** As {@link #passOverBlocks}, for the header. */
+    void passOverHeader() {
+        if (doneEtag(ObjectNames.HEADER) == null) {
+            progress.objectDone();
+        }
+    }
+
+    /** Deletes the blocks behind the table's new end. */
+    void deleteBlocks(BooleanSupplier stop) throws IOException {
+        forEachBlock(true, stop, this::deleteBlock);
+    }
+
+    private interface BlockStep {
+        void run(BlockRecord block) throws IOException;
+    }
+
+    private void forEachBlock(boolean deletions, BooleanSupplier stop, BlockStep step)
+            throws IOException {
+        var inFlight = new InFlight(rooms.executor(), rooms.concurrency());
+        boolean stopped = false;
+        for (BlockRecord block : blocks) {
+            if (table.deletes(block) != deletions || isDone(block)) {
+                continue;
+            }
+            stopped = stop.getAsBoolean();
+            if (stopped || !inFlight.start(() -> step.run(block))) {
+                break;
+            }
+        }
+        inFlight.finish();
+        if (stopped) {
+            throw new StoppedException();
+        }
+    }
+
+    private void putBlock(BlockRecord planned) throws IOException {
+        BlockRecord block = planned;
+        String key = names.block(block.block());
+        for (int attempt = 1; ; attempt++) {
+            PutOutcome outcome;
+            try {
+                outcome = settled(block, key, tryBlock(block, key));
+            } catch (StoreUnreachableException e) {
+                outcome = new PutOutcome.Unknown(e);
+            }
+            switch (outcome) {
+                case PutOutcome.Landed landed -> {
+                    done(block.block().toString(), landed.etag());
+                    return;
+                }
+                case PutOutcome.ForeignWrite foreign -> {
+                    if (!batch.force() || attempt >= Patience.ATTEMPTS) {
+                        throw new BaseChangedException(key, block.baseEtag(), foreign.foundEtag());
+                    }
+                    block = block.withBaseEtag(foreign.foundEtag());
+                    rooms.journal().rebase(batch.id(), number, block);
+                }
+                case PutOutcome.Unknown unknown -> patience.pauseOrGiveUp(attempt, unknown.cause());
+            }
+        }
+    }
+
+    private PutOutcome tryBlock(BlockRecord record, String key) throws IOException {
+        // base, new bytes, compressed bytes, and a copy for the wire
+        int kib = Math.min(rooms.memoryKib(), 4 * geometry.blockBytes() / 1024);
+        rooms.memory().acquireUninterruptibly(kib);
+        try {
+            String etag = record.baseEtag();
+            byte @Nullable [] base = null;
+            if (table.needsBase(record)) {
+                if (etag == null) { // a force took note that somebody deleted it
+                    throw new DamagedTableException(
+                            key,
+                            "a block, of which pages that are not staged are needed",
+                            "no object");
+                }
+                Optional<byte[]> cached = cachedBase(record.block(), etag);
+                if (cached.isPresent()) {
+                    base = cached.get();
+                } else {
+                    StoredObject found = rooms.store().get(key).orElse(null);
+                    if (found == null || !found.version().etag().equals(etag)) {
+                        return new PutOutcome.ForeignWrite(
+                                found == null ? null : found.version().etag());
+                    }
+                    base = decode(record.block(), found);
+                }
+            }
+            byte[] decoded = overlay(record, base);
+            byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
+            progress.put(body.length);
+            return rooms.writes()
+                    .write(
+                            key,
+                            body,
+                            etag == null ? Condition.ifAbsent() : Condition.ifMatch(etag),
+                            batch.id());
+        } finally {
+            rooms.memory().release(kib);
+        }
+    }
+
+    /**
+     * What is not the base is ours from before a crash, or somebody else's. Ours may differ from what was
+     * just sent: another zlib packs the same block otherwise.
+     */
+    private PutOutcome settled(BlockRecord record, String key, PutOutcome outcome)
+            throws IOException {
+        if (!(outcome instanceof PutOutcome.ForeignWrite)) {
+            return outcome;
+        }
+        Optional<ObjectVersion> ours = rooms.writes().landedEarlier(key, batch.id());
+        if (ours.isEmpty() && batch.force()) {
+            // Where metadata is dropped nothing says whose it is; to a force that is the same.
+            Optional<StoredObject> found = rooms.store().get(key);
+            if (found.isPresent() && isAsWanted(record, found.get().body())) {
+                ours = found.map(StoredObject::version);
+            }
+        }
+        return ours.<PutOutcome>map(version -> new PutOutcome.Landed(version.etag()))
+                .orElse(outcome);
+    }
+
+    /** Whether a block has its new length, and the batch would change nothing in it. */
+    private boolean isAsWanted(BlockRecord record, byte[] body) throws IOException {
+        byte[] found;
+        try {
+            int length = table.newLength(record.block());
+            found = BlockFrame.decode(body, length, geometry.compressed(), "");
+        } catch (DamagedTableException e) {
+            return false; // of another length, for one: then it is the base, if anything
+        }
+        return Arrays.equals(found, overlay(record, found));
+    }
+
+    private Optional<byte[]> cachedBase(BlockName block, String etag) {
+        if (rooms.blockCache().isEmpty()) {
+            return Optional.empty();
+        }
+        ByteBuffer bytes = ByteBuffer.allocate(table.baseLength(block));
+        return rooms.blockCache()
+                .get()
+                .read(new BlockCache.Key(batch.id(), number, block), 0, bytes)
+                .filter(cached -> cached.etag().equals(etag))
+                .map(cached -> bytes.array());
+    }
+
+    private byte[] decode(BlockName block, StoredObject object) throws IOException {
+        return BaseBlock.of(rooms.store(), table.base(), block, table.baseLength(block), object)
+                .bytes();
+    }
+
+    private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {
+        BlockName block = record.block();
+        var rewrite =
+                new BlockRewrite(
+                        geometry.pageBytes(),
+                        base,
+                        table.keptLength(block),
+                        table.newLength(block));
+        PageTable pages = record.pages();
+        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        for (int i = 0; i < pages.size(); i++) {
+            readPage(pages, i, image.clear());
+            rewrite.overlay(pages.pageInBlock(i), image.array());
+        }
+        return rewrite.finish();
+    }
+
+    private void deleteBlock(BlockRecord record) throws IOException {
+        BlockName block = record.block();
+        String key = names.block(block);
+        String etag = record.baseEtag();
+        if (etag == null) {
+            done(block.toString(), "");
+            return;
+        }
+        for (int attempt = 1; ; attempt++) {
+            switch (rooms.writes().delete(key, etag)) {
+                case DeleteOutcome.Gone gone -> {
+                    done(block.toString(), "");
+                    return;
+                }
+                case DeleteOutcome.ForeignWrite foreign -> {
+                    if (!batch.force() || attempt >= Patience.ATTEMPTS) {
+                        throw new BaseChangedException(key, etag, foreign.foundEtag());
+                    }
+                    etag = foreign.foundEtag();
+                }
+                case DeleteOutcome.Unknown unknown ->
+                        patience.pauseOrGiveUp(attempt, unknown.cause());
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (pageFile != null) {
+            pageFile.close();
+        }
+    }
+}
