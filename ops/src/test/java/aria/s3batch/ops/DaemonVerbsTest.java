@@ -202,7 +202,7 @@ class DaemonVerbsTest {
         CommandLineRun inScript = run("commit", FakeDaemon.BATCH);
 
         assertThat(onTerminal.err()).contains("apply 100%", "4/4", "batch " + FakeDaemon.BATCH);
-        assertThat(inScript.err()).doesNotContain("%").contains("is applied: 9 pages, 4 blocks");
+        assertThat(inScript.err()).doesNotContain("%").contains("is applied: 9 pages, 4 objects");
     }
 
     @Test
