@@ -18,9 +18,17 @@ final class BatchWork implements AutoCloseable {
     /** How long a wait may overlook that it is to stop. */
     private static final Duration WAIT_STEP = Duration.ofMillis(100);
 
+    /**
+     * How long a DELETE may take effect after nobody waits for its answer any more: one that a process sent
+     * before it was killed, or that was given up. It must not meet what is put back.
+     */
+    static final Duration LATE_DELETE = Duration.ofSeconds(3);
+
     private final Applier.Rooms rooms;
+    private final Patience patience;
     private final BatchRecord batch;
     private final ApplyProgress progress;
+    private final boolean deletedBefore;
     private final List<TableWork> tables = new ArrayList<>();
     private final List<DefinitionWork> definitions = new ArrayList<>();
     private Fence fence;
@@ -31,7 +39,8 @@ final class BatchWork implements AutoCloseable {
         this.batch = batch;
         this.progress = progress;
         this.fence = rooms.journal().fence(batch.id());
-        var patience = new Patience(batch.id(), rooms.writes(), rooms.pauses());
+        this.deletedBefore = fence == Fence.RISING;
+        this.patience = new Patience(batch.id(), rooms.writes(), rooms.pauses());
         Map<TableName, List<TableWork>> byDefinition = new LinkedHashMap<>();
         for (int i = 0; i < batch.tables().size(); i++) {
             var table =
@@ -132,16 +141,24 @@ final class BatchWork implements AutoCloseable {
         fence = next;
     }
 
-    /** Those that had opened a table before the fence went up go on reading it. */
+    /**
+     * Those that had opened a table before the fence went up go on reading it. When this has been waited
+     * for, no DELETE of the fence is under way any more.
+     */
     private void awaitRunningStatements(BooleanSupplier stop) throws StoppedException {
-        Duration left = rooms.fenceWait();
+        Duration wait = rooms.fenceWait();
+        boolean late = deletedBefore || patience.deleteMayBeLate();
+        if (late && wait.compareTo(LATE_DELETE) < 0) {
+            wait = LATE_DELETE;
+        }
+        Duration left = wait;
         while (left.isPositive()) {
             StoppedException.ifAsked(stop);
             Duration step = left.compareTo(WAIT_STEP) < 0 ? left : WAIT_STEP;
             rooms.pauses().pause(step);
             left = left.minus(step);
         }
-        progress.waited(rooms.fenceWait());
+        progress.waited(wait);
     }
 
     /** Takes the fence down, so that the tables can be opened again; see {@link DefinitionWork#lower}. */

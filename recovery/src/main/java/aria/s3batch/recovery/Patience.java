@@ -29,6 +29,7 @@ final class Patience {
     private final BatchId batch;
     private final ConditionalWrite writes;
     private final Applier.Pauses pauses;
+    private volatile boolean deleteMayBeLate;
 
     Patience(BatchId batch, ConditionalWrite writes, Applier.Pauses pauses) {
         this.batch = batch;
@@ -72,8 +73,14 @@ final class Patience {
             if (!(outcome instanceof DeleteOutcome.Unknown unknown)) {
                 return outcome;
             }
+            deleteMayBeLate = true;
             pauseOrGiveUp(attempt, unknown.cause());
         }
+    }
+
+    /** Whether a DELETE was sent that had no effect yet when it was last looked, and may have one. */
+    boolean deleteMayBeLate() {
+        return deleteMayBeLate;
     }
 
     /** To be called after the attempt of this number, counted from 1, had no clear answer. */

@@ -36,6 +36,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.RejectedExecutionException;
 
 /**
  * One process of ours on a disk, a journal and a bucket, all handed in, in a single thread: begins,
@@ -46,6 +47,14 @@ final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
+
+    /** Without a thread to spare: nothing is fetched but what is read. */
+    private static final BlockFetches FETCHES =
+            new BlockFetches(
+                    ahead -> {
+                        throw new RejectedExecutionException();
+                    },
+                    1 << 20);
 
     final ObjectStore store;
     final Disk disk;
@@ -105,14 +114,7 @@ final class BatchWorld implements AutoCloseable {
         for (TableName table : tables) {
             BaseTable base = BaseTable.read(store, table);
             int number = open.size();
-            var reader =
-                    new BaseReader(
-                            store,
-                            blockCache,
-                            new BlockFetches(Runnable::run, 1 << 20),
-                            BATCH,
-                            number,
-                            base);
+            var reader = new BaseReader(store, blockCache, FETCHES, BATCH, number, base);
             open.add(OpenTable.of(base, reader, folder(), number, space));
         }
         return open;

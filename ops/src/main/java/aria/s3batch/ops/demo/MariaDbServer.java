@@ -1,5 +1,7 @@
 package aria.s3batch.ops.demo;
 
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -78,6 +80,17 @@ public final class MariaDbServer implements AutoCloseable {
      */
     public static MariaDbServer start(Installation installation, Path directory, S3Server s3)
             throws IOException {
+        return start(installation, directory, s3, List.of());
+    }
+
+    /**
+     * As {@link #start(Installation, Path, S3Server)}.
+     *
+     * @param more {@code --name=value}
+     */
+    public static MariaDbServer start(
+            Installation installation, Path directory, S3Server s3, List<String> more)
+            throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
         Path socket = socketIn(directory);
@@ -118,6 +131,7 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--s3-region=" + EmbeddedS3Process.REGION);
         command.add(
                 "--s3-no-content-type=ON"); // its signature would cover a header it does not send
+        command.addAll(more);
         Path log = directory.resolve("mariadb.log");
         Process process =
                 new ProcessBuilder(command)
@@ -179,6 +193,61 @@ public final class MariaDbServer implements AutoCloseable {
             return runOrThrow(command, input, output, STATEMENT_LIMIT).strip();
         } finally {
             Files.deleteIfExists(output);
+        }
+    }
+
+    /** A client that stays connected, for {@link Session#answer}. */
+    public Session connect() throws IOException {
+        return new Session(
+                new ProcessBuilder(
+                                installation.client().toString(),
+                                "--no-defaults",
+                                "--socket=" + socket,
+                                "--batch",
+                                "--raw",
+                                "--skip-column-names",
+                                "--unbuffered",
+                                "--force")
+                        .redirectErrorStream(true)
+                        .start());
+    }
+
+    /** One connection to the server. For one thread, but for {@link #close}. */
+    public static final class Session implements AutoCloseable {
+        private final Process client;
+        private final BufferedWriter statements;
+        private final BufferedReader answers;
+
+        private Session(Process client) {
+            this.client = client;
+            this.statements = client.outputWriter(StandardCharsets.UTF_8);
+            this.answers = client.inputReader(StandardCharsets.UTF_8);
+        }
+
+        /**
+         * Runs a statement that gives one row, and returns it, or the error in one line.
+         *
+         * @throws IOException the connection was closed meanwhile
+         */
+        public String answer(String sql) throws IOException {
+            statements.write(sql + ";\n");
+            statements.flush();
+            String answer = answers.readLine();
+            if ("--------------".equals(answer)) { // the statement, to be followed by its error
+                while (answer != null && !answer.startsWith("ERROR ")) {
+                    answer = answers.readLine();
+                }
+            }
+            if (answer == null) {
+                throw new IOException("the connection ended at: " + sql);
+            }
+            return answer;
+        }
+
+        /** Ends the connection, and with it whoever waits for an answer. */
+        @Override
+        public void close() {
+            client.destroyForcibly();
         }
     }
 

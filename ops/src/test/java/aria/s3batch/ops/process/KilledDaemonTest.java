@@ -27,6 +27,9 @@ final class KilledDaemonTest {
 
     private static final int WRITES_MAX = 100;
 
+    /** The deletions of frm and aria. */
+    private static final int FENCE_WRITES = 2;
+
     private final CrashScene scene;
 
     KilledDaemonTest(@TempDir Path directory) throws IOException {
@@ -67,7 +70,7 @@ final class KilledDaemonTest {
     @Test
     void killedBetweenAnyTwoWritesIsRecovered() throws Exception {
         int writes = writesOfACleanApply();
-        for (int n = 1; n <= writes; n++) {
+        for (int n = 1; n <= writes; n += LONG ? 1 : 2) {
             scene.reset();
             scene.s3().holdAfter(n);
             killAtHold();
@@ -94,10 +97,10 @@ final class KilledDaemonTest {
         assertThat(kills).isGreaterThan(1);
     }
 
-    /** A write that a dead daemon sent arrives when its successor has long finished. */
+    /** A block that a dead daemon sent arrives when its successor has long finished. */
     @Test
     void writeOfADeadDaemonThatArrivesLateChangesNothing() throws Exception {
-        scene.s3().holdBefore(1);
+        scene.s3().holdBefore(FENCE_WRITES + 1);
         try (DaemonProcess daemon = scene.startDaemon()) {
             commitABatch(daemon);
             scene.s3().awaitHeld(CrashScene.LIMIT);
@@ -117,9 +120,27 @@ final class KilledDaemonTest {
     void otherKindsOfTableAreRecoveredInMidApply(String fixture, @TempDir Path directory)
             throws Exception {
         try (var other = new CrashScene(directory, fixture)) {
-            other.s3().holdAfter(2);
+            other.s3().holdAfter(FENCE_WRITES + 2);
             killAtHold(other);
             recoverAndCheck(other);
+        }
+    }
+
+    /** The process dies before its deletion of frm takes effect, which it does while the next one replays. */
+    @Test
+    void deletionOfADeadDaemonThatTakesEffectInTheReplayIsWaitedFor() throws Exception {
+        scene.s3().holdBefore(1);
+        try (DaemonProcess daemon = scene.startDaemon()) {
+            commitABatch(daemon);
+            scene.s3().awaitHeld(CrashScene.LIMIT);
+            daemon.kill();
+        }
+        scene.s3().pass();
+        try (DaemonProcess daemon = scene.startDaemon()) {
+            scene.s3().release();
+            scene.awaitAllApplied(daemon);
+            scene.assertTableIsAsCommitted();
+            scene.assertNothingIsLeft(daemon);
         }
     }
 
@@ -146,7 +167,7 @@ final class KilledDaemonTest {
 
     @Test
     void sigtermInMidApplyFinishesWhatIsInFlightAndTheNextStartGoesOn() throws Exception {
-        scene.s3().holdBefore(3);
+        scene.s3().holdBefore(FENCE_WRITES + 3);
         try (DaemonProcess daemon = scene.startDaemon()) {
             commitABatch(daemon);
             scene.s3().awaitHeld(CrashScene.LIMIT);

@@ -92,21 +92,17 @@ final class BatchesOnARealServerTest {
         SortedMap<String, String> versionsNow =
                 scene.bucket.versions(fixture.table().database() + "/");
         Map<String, byte[]> before = fixture.before();
-        int untouched = 0;
         for (Map.Entry<String, byte[]> object : fixture.after().entrySet()) {
             String key = object.getKey();
             boolean same = Arrays.equals(before.getOrDefault(key, NO_OBJECT), object.getValue());
-            if (same) {
+            if (same && !key.endsWith("/frm") && !key.endsWith("/aria")) {
                 assertThat(versionsNow.get(key)).as(key).isEqualTo(versionsBefore.get(key));
-                untouched++;
             }
         }
-        assertThat(untouched).as("frm at least").isPositive();
     }
 
     private void assertServerReads(long rows, String checksum, TableName table) throws IOException {
         String name = table.database() + "." + table.table();
-        scene.server.query("FLUSH TABLES");
         assertThat(scene.server.check(name)).as(name).isEqualTo("OK");
         assertThat(scene.server.query("SELECT COUNT(*) FROM " + name)).isEqualTo("" + rows);
         assertThat(scene.server.checksum(name)).as(name).isEqualTo(checksum);
@@ -161,7 +157,6 @@ final class BatchesOnARealServerTest {
         scene.server.query(sql.formatted(table.table()));
         scene.server.query("FLUSH TABLES");
         scene.runBatch(table, List.of(table), scene.dataDirectory.resolve("work"));
-        scene.server.query("FLUSH TABLES");
         String inS3 = "live." + table.table();
         assertThat(scene.server.check(inS3)).as(sql).isEqualTo("OK");
         assertThat(scene.server.checksum(inS3))

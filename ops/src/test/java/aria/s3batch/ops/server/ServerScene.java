@@ -25,28 +25,32 @@ final class ServerScene implements AutoCloseable {
     final Bucket bucket;
     MariaDbServer server;
 
-    final S3Server s3;
+    private final S3Server s3;
+    private final List<String> ofServer;
     private final MariaDbServer.Installation installation;
     private final Path serverDirectory;
     private final DaemonProcess.Home home;
     private DaemonProcess daemon;
 
     ServerScene(Path directory) throws IOException {
-        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of());
+        this(directory, EmbeddedS3Process.start(directory.resolve("s3")), List.of(), List.of());
     }
 
     /**
      * @param s3 closed with the scene
-     * @param daemonOptions further lines of the daemon's option file
+     * @param ofServer options of the server, {@code --name=value}
+     * @param ofDaemon options of the daemon, {@code name=value}
      */
-    ServerScene(Path directory, S3Server s3, List<String> daemonOptions) throws IOException {
+    ServerScene(Path directory, S3Server s3, List<String> ofServer, List<String> ofDaemon)
+            throws IOException {
         this.s3 = s3;
         bucket = new Bucket(s3);
         installation = MariaDbServer.Installation.find().orElseThrow();
         serverDirectory = directory.resolve("m");
-        server = MariaDbServer.start(installation, serverDirectory, s3);
+        this.ofServer = ofServer;
+        server = MariaDbServer.start(installation, serverDirectory, s3, ofServer);
         dataDirectory = serverDirectory.resolve("data");
-        var lines = new ArrayList<>(daemonOptions);
+        var lines = new ArrayList<>(ofDaemon);
         lines.add("[aria_s3_batch]");
         lines.add("mariadb-socket=" + server.socket());
         home = DaemonProcess.Home.create(directory.resolve("d"), s3, lines);
@@ -60,7 +64,7 @@ final class ServerScene implements AutoCloseable {
 
     /** The server again, on the same data directory. */
     void startServer() throws IOException {
-        server = MariaDbServer.start(installation, serverDirectory, s3);
+        server = MariaDbServer.start(installation, serverDirectory, s3, ofServer);
     }
 
     /** {@code kill -9} of the daemon. */
@@ -134,8 +138,12 @@ final class ServerScene implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        daemon.close();
         server.close();
+        try {
+            daemon.stop(); // not killed: what it has mounted would be in the way of whoever deletes
+        } finally {
+            daemon.close();
+        }
         bucket.close();
         s3.close();
     }

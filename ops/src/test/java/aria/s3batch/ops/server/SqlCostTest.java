@@ -34,7 +34,7 @@ final class SqlCostTest {
     void hundredRowsByPrimaryKeyFetchTheirBlocksAloneAndTakeUnderTwoSeconds(@TempDir Path directory)
             throws Exception {
         EmbeddedS3Process s3 = EmbeddedS3Process.start(directory.resolve("s3"));
-        try (var scene = new ServerScene(directory, s3, List.of())) {
+        try (var scene = new ServerScene(directory, s3, List.of(), List.of())) {
             makeTable(scene);
             var seconds = new ArrayList<Double>();
             for (int round = 1; round <= ROUNDS; round++) {

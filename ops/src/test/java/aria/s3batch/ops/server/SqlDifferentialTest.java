@@ -48,7 +48,7 @@ final class SqlDifferentialTest {
 
     private void sameBatchesOnBoth(S3Server store, String compression, int blockBytes)
             throws Exception {
-        try (var scene = new ServerScene(directory, store, List.of("fence-wait=0"))) {
+        try (var scene = new ServerScene(directory, store, List.of(), List.of("fence-wait=0"))) {
             scene.server.query("CREATE DATABASE live; CREATE DATABASE work");
             sameBatchesOnBoth(scene, compression, blockBytes);
         }
