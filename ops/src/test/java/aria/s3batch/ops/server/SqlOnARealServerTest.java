@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 
 /** {@code sql} does to an S3 table what the same SQL does to a local one, or nothing at all. */
 @NeedsMariaDb
+@NeedsFuse
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class SqlOnARealServerTest {
     private static final String COLUMNS =
@@ -36,6 +37,7 @@ final class SqlOnARealServerTest {
                 new ServerScene(
                         directory,
                         EmbeddedS3Process.start(directory.resolve("s3")),
+                        List.of(),
                         List.of("fence-wait=0")); // nobody else reads here
         scene.server.query(
                 "CREATE DATABASE live; CREATE DATABASE copy; CREATE DATABASE local; CREATE TABLE"
