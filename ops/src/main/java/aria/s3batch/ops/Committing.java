@@ -9,7 +9,6 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 /** The end of a batch that is kept: commit, then wait until it is applied, with a progress bar. */
@@ -24,6 +23,9 @@ final class Committing {
     private final String batch;
     private final @Nullable String readers;
 
+    /** What to say when this program ends now; empty for nothing. */
+    private volatile String atEnd = "";
+
     /**
      * @param readers what they see meanwhile; null: as the daemon's option says
      */
@@ -32,6 +34,7 @@ final class Committing {
         this.output = output;
         this.batch = batch;
         this.readers = readers;
+        Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted, "say-where-it-is"));
     }
 
     /**
@@ -41,6 +44,9 @@ final class Committing {
      * @throws ProblemException refused; the batch is open as before
      */
     BatchStateDocument commit() throws ProblemException {
+        atEnd =
+                "batch %1$s was being committed; whether it is, says: aria_s3_batch status %1$s"
+                        .formatted(batch);
         try {
             return daemon.commit(batch, readers);
         } catch (NoAnswerException e) {
@@ -53,6 +59,8 @@ final class Committing {
                                     .formatted(batch, batch),
                     true,
                     e);
+        } finally {
+            atEnd = "";
         }
     }
 
@@ -62,13 +70,14 @@ final class Committing {
      * @throws ProblemException it is quarantined, or the daemon is gone
      */
     BatchDocument awaitApplied() throws ProblemException {
-        var waiting = new AtomicBoolean(true);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupted(waiting)));
+        atEnd =
+                "batch %1$s is committed and goes on without this command; see: aria_s3_batch status %1$s"
+                        .formatted(batch);
         BatchDocument ended;
         try {
             ended = awaitEnd();
         } finally {
-            waiting.set(false);
+            atEnd = "";
         }
         if (ended.state().equals("QUARANTINED")) {
             throw ProblemException.of(Problem.Kind.QUARANTINED, quarantined(ended), batch);
@@ -98,11 +107,9 @@ final class Committing {
     }
 
     /** Runs at every end of this program, so also at Ctrl-C. */
-    private void interrupted(AtomicBoolean waiting) {
-        if (waiting.get()) {
-            output.say(
-                    "\nbatch %s is committed and goes on without this command; see: aria_s3_batch status %s"
-                            .formatted(batch, batch));
+    private void interrupted() {
+        if (!atEnd.isEmpty()) {
+            output.say("\n" + atEnd);
         }
     }
 

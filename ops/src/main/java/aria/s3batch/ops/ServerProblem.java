@@ -14,8 +14,8 @@ final class ServerProblem {
 
     private ServerProblem() {}
 
-    /** A statement of ours failed, or the connection. */
-    static ProblemException of(ServerLogin login, SQLException failure) {
+    /** There is no session. */
+    static ProblemException notOpened(ServerLogin login, SQLException failure) {
         if (SqlWords.isDisconnected(failure)) {
             return problem(
                     Problem.Kind.UNREACHABLE,
@@ -33,16 +33,26 @@ final class ServerProblem {
         return problem(Problem.Kind.FAILED, SqlWords.error(failure), failure);
     }
 
+    /** A statement of ours failed. */
+    static ProblemException of(SQLException failure) {
+        return SqlWords.isDisconnected(failure)
+                ? ended("", failure)
+                : problem(Problem.Kind.FAILED, SqlWords.error(failure), failure);
+    }
+
     /** A statement of the user's failed. */
     static ProblemException of(SqlStatement statement, SQLException failure) {
-        if (SqlWords.isDisconnected(failure)) {
-            return problem(
-                    Problem.Kind.UNREACHABLE,
-                    "the MariaDB server ended the connection at line %d: it was stopped, it crashed, or somebody killed the session (%s). Its error log says more"
-                            .formatted(statement.line(), SqlWords.cause(failure)),
-                    failure);
-        }
-        return problem(Problem.Kind.FAILED, SqlWords.error(failure, statement.line()), failure);
+        return SqlWords.isDisconnected(failure)
+                ? ended(" at line " + statement.line(), failure)
+                : problem(Problem.Kind.FAILED, SqlWords.error(failure, statement.line()), failure);
+    }
+
+    private static ProblemException ended(String where, SQLException failure) {
+        return problem(
+                Problem.Kind.UNREACHABLE,
+                "the MariaDB server ended the connection%s: it was stopped, it crashed, or somebody killed the session (%s). Its error log says more"
+                        .formatted(where, SqlWords.cause(failure)),
+                failure);
     }
 
     /** The server cannot open a table that is mounted for it. */

@@ -77,16 +77,25 @@ abstract class ServerVerb extends DaemonVerb {
     @Override
     final void run(DaemonClient daemon) throws ProblemException, IOException {
         ServerLogin login = server.login(settings);
-        ServerSession own;
-        try {
-            own = ServerSession.open(login);
+        try (ServerSession own = open(login)) {
+            refuseUnusableMount(daemon, own);
+            run(WorkBatch.begin(daemon, settings.socketPath(), login, own, tables, output));
         } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
+            throw ServerProblem.of(e);
         }
-        refuseUnusableMount(daemon, login, own);
-        WorkBatch work = WorkBatch.begin(daemon, settings.socketPath(), login, own, tables, output);
+    }
+
+    private static ServerSession open(ServerLogin login) throws ProblemException {
         try {
-            end(work, work(work), new Committing(daemon, output, work.id(), readers.word()));
+            return ServerSession.open(login);
+        } catch (SQLException e) {
+            throw ServerProblem.notOpened(login, e);
+        }
+    }
+
+    private void run(WorkBatch work) throws ProblemException {
+        try {
+            end(work, work(work));
         } catch (ProblemException e) {
             throw work.aborted(e);
         } catch (IOException e) {
@@ -98,7 +107,7 @@ abstract class ServerVerb extends DaemonVerb {
         }
     }
 
-    private void end(WorkBatch work, boolean kept, Committing committing) throws ProblemException {
+    private void end(WorkBatch work, boolean kept) throws ProblemException {
         if (!kept) {
             dropped(work.id(), work.abort());
             return;
@@ -112,12 +121,12 @@ abstract class ServerVerb extends DaemonVerb {
             planned(plan, work.abort());
             return;
         }
-        applied(work.commit(committing));
+        applied(work.commit(readers.word()));
     }
 
     /** Root mounts for everybody; any other user for itself alone. */
-    private static void refuseUnusableMount(
-            DaemonClient daemon, ServerLogin login, ServerSession own) throws ProblemException {
+    private static void refuseUnusableMount(DaemonClient daemon, ServerSession own)
+            throws ProblemException, SQLException {
         StatusDocument status = daemon.status();
         try {
             String dataDirectory = own.value("SELECT @@datadir");
@@ -128,12 +137,8 @@ abstract class ServerVerb extends DaemonVerb {
                         "the daemon runs as user id %d and the MariaDB server as %d: what the daemon mounts, the server cannot use. Run the daemon as root, or as the server's user. Nothing was begun"
                                 .formatted(ofDaemon, ofServer));
             }
-        } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
         } catch (IOException notToBeSeen) {
-            // hidden from this user: if it does not fit, the server says that it cannot open the
-            // tables
-            return;
+            return; // if it does not fit, the server will say that it cannot open the tables
         }
     }
 

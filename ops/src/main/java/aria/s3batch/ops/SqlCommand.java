@@ -138,7 +138,7 @@ final class SqlCommand extends ServerVerb {
             String ofServer = session.value("SELECT @@max_allowed_packet");
             return (int) Math.min(ours, ofServer == null ? ours : Long.parseLong(ofServer));
         } catch (SQLException e) {
-            throw ServerProblem.of(new SqlStatement("", 1), e);
+            throw ServerProblem.of(e);
         }
     }
 

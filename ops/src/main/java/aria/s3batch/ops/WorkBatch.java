@@ -87,7 +87,7 @@ final class WorkBatch {
         try {
             new LeftDatabases(daemon, own, output).drop();
         } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
+            throw ServerProblem.of(e);
         }
         String batch = daemon.beginBound(tables.stream().map(TableName::path).toList()).batch();
         var work = new WorkBatch(daemon, daemonSocket, login, output, batch, own);
@@ -105,7 +105,7 @@ final class WorkBatch {
             database.create(own, tables.getFirst().sqlDatabase());
             daemon.mount(batch, database.directory(own));
         } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
+            throw ServerProblem.of(e);
         }
         for (TableName table : tables) {
             try {
@@ -151,7 +151,7 @@ final class WorkBatch {
             session.execute("USE " + database.name());
             return session;
         } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
+            throw ServerProblem.of(e);
         }
     }
 
@@ -178,7 +178,7 @@ final class WorkBatch {
                             batch);
                 }
             } catch (SQLException e) {
-                throw ServerProblem.of(login, e);
+                throw ServerProblem.of(e);
             }
         }
     }
@@ -200,7 +200,7 @@ final class WorkBatch {
             }
             database.drop(own);
         } catch (SQLException e) {
-            throw ServerProblem.of(login, e);
+            throw ServerProblem.of(e);
         }
     }
 
@@ -211,7 +211,7 @@ final class WorkBatch {
             try {
                 session.close();
             } catch (SQLException e) {
-                throw ServerProblem.of(login, e);
+                throw ServerProblem.of(e);
             }
         }
     }
@@ -221,12 +221,14 @@ final class WorkBatch {
     }
 
     /**
-     * On return the batch cannot be lost.
+     * On return the batch is applied.
      *
+     * @param readers what they see meanwhile; null: as the daemon's option says
      * @throws ProblemException refused, and to be aborted; or the answer is unknown, see {@link
      *     Committing#commit}
      */
-    BatchDocument commit(Committing committing) throws ProblemException {
+    BatchDocument commit(@Nullable String readers) throws ProblemException {
+        var committing = new Committing(daemon, output, batch, readers);
         leaveOpen(Phase.COMMITTING);
         try {
             committing.commit();
@@ -260,7 +262,8 @@ final class WorkBatch {
 
     /** The failure, with what became of the batch; a batch that was not committed is aborted by this. */
     ProblemException aborted(ProblemException failure) {
-        if (phase.get() == Phase.COMMITTING) {
+        Phase now = phase.get();
+        if (now == Phase.COMMITTING || now == Phase.ABORTED) {
             return failure;
         }
         WorkAbort.Outcome outcome = end();

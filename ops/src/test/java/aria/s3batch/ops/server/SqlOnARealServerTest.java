@@ -3,6 +3,7 @@ package aria.s3batch.ops.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.ops.CommandLineRun;
+import aria.s3batch.ops.demo.EmbeddedS3Process;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -23,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 
 /** {@code sql} does to an S3 table what the same SQL does to a local one, or nothing at all. */
 @NeedsMariaDb
+@NeedsFuse
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class SqlOnARealServerTest {
     private static final String COLUMNS =
@@ -31,7 +33,12 @@ final class SqlOnARealServerTest {
     private final ServerScene scene;
 
     SqlOnARealServerTest(@TempDir Path directory) throws IOException {
-        scene = new ServerScene(directory);
+        scene =
+                new ServerScene(
+                        directory,
+                        EmbeddedS3Process.start(directory.resolve("s3")),
+                        List.of(),
+                        List.of("fence-wait=0")); // nobody else reads here
         scene.server.query(
                 "CREATE DATABASE live; CREATE DATABASE copy; CREATE DATABASE local; CREATE TABLE"
                         + " local.news (id INT, a VARCHAR(40)); INSERT INTO local.news SELECT seq,"
