@@ -98,13 +98,15 @@ final class Batches {
         }
     }
 
-    /** Why a table is locked that the holder does not have. */
+    /** Why a table is locked that the holder does not have by this name: it has partitions of it. */
     private static String sharedWith(TableName table, Batch holder) {
+        if (holder.tables.contains(table)) {
+            return "";
+        }
         return holder.tables.stream()
-                .filter(held -> held.base().equals(table.base()) && table.isPartition())
+                .filter(held -> held.base().equals(table.base()))
                 .findFirst()
-                .filter(held -> !holder.tables.contains(table))
-                .map(held -> " and has " + held.display() + ", a partition of the same table")
+                .map(held -> " and has " + held.display())
                 .orElse("");
     }
 

@@ -856,7 +856,7 @@ class BatchConductorTest {
                 other,
                 Problem.Kind.REFUSED,
                 "shop.log#P#p1 is locked by batch " + batch,
-                "OPEN and has shop.log#P#p0, a partition of the same table");
+                "OPEN and has shop.log#P#p0. Nothing was changed");
         var same = conductor().begin(List.of(log.getFirst()));
         world.settle();
         assertRefused(same, Problem.Kind.REFUSED, batch + ", which is OPEN. Nothing was changed");

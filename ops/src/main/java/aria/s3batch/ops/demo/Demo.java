@@ -37,8 +37,10 @@ import java.util.stream.Stream;
  */
 final class Demo implements AutoCloseable {
     private static final String CLIENT = "aria.s3batch.ops.AriaS3Batch";
-    private static final int WRITES_BEFORE_THE_CRASH = 3;
-    private static final int EXIT_DAMAGE = 4;
+    private static final String SELECT = "SELECT COUNT(*), SUM(b), MAX(id) FROM " + DemoTable.NAME;
+    private static final int FENCE_WRITES = 2;
+    private static final int BLOCKS_BEFORE_THE_CRASH = 3;
+    private static final int EXIT_REFUSED = 3;
     private static final Duration APPLY_LIMIT = Duration.ofSeconds(30);
     private static final Duration LOOK_EVERY = Duration.ofMillis(50);
 
@@ -100,11 +102,12 @@ final class Demo implements AutoCloseable {
 
         step(
                 "Commit, then a crash",
-                "Commit makes the batch durable, then the daemon rewrites the touched blocks. It is"
-                        + " killed (SIGKILL) after "
-                        + WRITES_BEFORE_THE_CRASH
+                "Commit makes the batch durable. Then the daemon takes definition and header away,"
+                    + " so that no reader sees the table meanwhile, and rewrites the touched"
+                    + " blocks. It is killed (SIGKILL) after "
+                        + BLOCKS_BEFORE_THE_CRASH
                         + " of them.");
-        s3.holdBefore(WRITES_BEFORE_THE_CRASH + 1);
+        s3.holdBefore(FENCE_WRITES + BLOCKS_BEFORE_THE_CRASH + 1);
         client(home, "commit", batch, "--no-wait");
         String next = s3.awaitHeld(APPLY_LIMIT);
         long blocks = status(daemon).batches().getFirst().blocksTotal();
@@ -112,10 +115,13 @@ final class Demo implements AutoCloseable {
         s3.drop();
         say("kill -9 %d, just before it wrote %s", daemon.pid(), next);
 
-        step("Half old, half new", "What is in the bucket now is no table, and check says so:");
+        step(
+                "Half old, half new",
+                "What is in the bucket now is no table. Nobody can read it, and check says why:");
         int code = client(home, "check", DemoTable.NAME);
         say("exit code %d", code);
-        boolean damageSeen = code == EXIT_DAMAGE;
+        boolean fenceSeen = code == EXIT_REFUSED;
+        server.ifPresent(this::showThatThereIsNoTable);
 
         step(
                 "Recovery",
@@ -134,11 +140,11 @@ final class Demo implements AutoCloseable {
                 "Each object is compared, byte for byte, with what MariaDB itself has after the"
                         + " same SQL.");
         boolean equal = compare(table.after(), bucket.objects(DemoTable.PREFIX));
-        if (!damageSeen) {
-            say("but check did not notice the half-written table: please report this");
+        if (!fenceSeen) {
+            say("but check did not notice the fence: please report this");
         }
         boolean changed = server.isEmpty() || changeWithSql(home, server.get());
-        return equal && damageSeen && changed;
+        return equal && fenceSeen && changed;
     }
 
     /** The short way, where there is a server: one command, and its rows before and after. */
@@ -177,12 +183,20 @@ final class Demo implements AutoCloseable {
         return DaemonProcess.start(home);
     }
 
+    private void showThatThereIsNoTable(MariaDbServer server) {
+        try (MariaDbServer.Session session = server.connect()) {
+            say("MariaDB> %s;", SELECT);
+            say("         %s", session.answer(SELECT));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Without FLUSH TABLES: the server finds out by itself that the table is another one. */
     private void showRows(MariaDbServer server) {
-        String select = "SELECT COUNT(*), SUM(b), MAX(id) FROM " + DemoTable.NAME;
         try {
-            server.query("FLUSH TABLES");
-            say("MariaDB> %s;", select);
-            say("         %s", server.query(select).replace("\t", "  "));
+            say("MariaDB> %s;", SELECT);
+            say("         %s", server.query(SELECT).replace("\t", "  "));
             say("MariaDB> CHECK TABLE %s EXTENDED;", DemoTable.NAME);
             say("         %s", server.check(DemoTable.NAME));
         } catch (IOException e) {
