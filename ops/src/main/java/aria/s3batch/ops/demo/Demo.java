@@ -103,8 +103,8 @@ final class Demo implements AutoCloseable {
         step(
                 "Commit, then a crash",
                 "Commit makes the batch durable. Then the daemon takes definition and header away,"
-                    + " so that no reader sees the table meanwhile, and rewrites the touched"
-                    + " blocks. It is killed (SIGKILL) after "
+                        + " so that no reader sees the table meanwhile, and rewrites the touched"
+                        + " blocks. It is killed (SIGKILL) after "
                         + BLOCKS_BEFORE_THE_CRASH
                         + " of them.");
         s3.holdBefore(FENCE_WRITES + BLOCKS_BEFORE_THE_CRASH + 1);
