@@ -231,10 +231,8 @@ final class BatchFiles implements FuseOperations {
                 WRITE,
                 offset,
                 file -> {
-                    byte[] bytes = new byte[from.remaining()];
-                    from.get(bytes);
-                    file.write(offset, bytes);
-                    return bytes.length;
+                    file.write(offset, from);
+                    return (int) count;
                 });
     }
 

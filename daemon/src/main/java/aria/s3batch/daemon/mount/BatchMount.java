@@ -199,7 +199,7 @@ final class BatchMount implements Mounted {
         log.atInfo()
                 .addKeyValue("batch", batch)
                 .addKeyValue("directory", directory)
-                .addKeyValue("filesOpen", takenAway)
+                .addKeyValue("lazy", takenAway)
                 .log("unmounted");
         if (ended) {
             // Requests under way may still wait for the object store: nobody need wait for them.

@@ -40,7 +40,7 @@ final class FixedFile implements MountedFile {
     }
 
     @Override
-    public void write(long offset, byte[] written) throws IOException {
+    public void write(long offset, ByteBuffer written) throws IOException {
         throw new AccessDeniedException(inWords);
     }
 

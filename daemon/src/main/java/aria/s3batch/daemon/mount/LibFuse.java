@@ -88,7 +88,7 @@ final class LibFuse {
 
     private static BatchException cannotMount(String why) {
         return new BatchException(
-                Problem.Kind.FAILED,
+                Problem.Kind.REFUSED,
                 "the daemon cannot mount anything: %s. Nothing was changed".formatted(why));
     }
 }

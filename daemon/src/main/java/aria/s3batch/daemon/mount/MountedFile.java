@@ -18,8 +18,11 @@ interface MountedFile {
      */
     int read(long offset, ByteBuffer dst) throws IOException;
 
-    /** All of them, or an exception; then it may have been some of them. */
-    void write(long offset, byte[] bytes) throws IOException;
+    /**
+     * Writes all that remains in a buffer, which is the caller's again on return. After an exception it may
+     * have been some of it.
+     */
+    void write(long offset, ByteBuffer bytes) throws IOException;
 
     void truncate(long bytes) throws IOException;
 }

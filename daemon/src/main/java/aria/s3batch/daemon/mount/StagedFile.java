@@ -57,19 +57,22 @@ final class StagedFile implements MountedFile {
     }
 
     @Override
-    public void write(long offset, byte[] bytes) throws IOException {
+    public void write(long offset, ByteBuffer bytes) throws IOException {
         if (isWholeSoundPages(offset, bytes)) {
-            await(stager.stagePages(table, file, offset / pageBytes, ByteBuffer.wrap(bytes)));
+            await(stager.stagePages(table, file, offset / pageBytes, bytes));
         } else {
-            cache.warm(file, offset, bytes.length);
-            await(stager.stageBytes(table, file, offset, ByteBuffer.wrap(bytes)));
+            cache.warm(file, offset, bytes.remaining());
+            await(stager.stageBytes(table, file, offset, bytes));
         }
     }
 
-    private boolean isWholeSoundPages(long offset, byte[] bytes) {
-        return offset % pageBytes == 0
-                && bytes.length % pageBytes == 0
-                && verifier.firstProblem(file, offset / pageBytes, bytes).isEmpty();
+    private boolean isWholeSoundPages(long offset, ByteBuffer bytes) {
+        if (offset % pageBytes != 0 || bytes.remaining() % pageBytes != 0) {
+            return false;
+        }
+        byte[] images = new byte[bytes.remaining()];
+        bytes.get(bytes.position(), images);
+        return verifier.firstProblem(file, offset / pageBytes, images).isEmpty();
     }
 
     @Override

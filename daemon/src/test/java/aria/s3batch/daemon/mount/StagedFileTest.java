@@ -78,13 +78,13 @@ class StagedFileTest {
                 case 1, 2 -> {
                     byte[] bytes = new byte[length];
                     random.nextBytes(bytes);
-                    file.write(offset, bytes);
+                    file.write(offset, ByteBuffer.wrap(bytes));
                     model = written(model, offset, bytes);
                 }
                 case 3, 4 -> {
                     int page = 1 + offset / PAGE;
                     byte[] image = SyntheticTable.page(which, page, seed + step);
-                    file.write((long) page * PAGE, image);
+                    file.write((long) page * PAGE, ByteBuffer.wrap(image));
                     model = written(model, page * PAGE, image);
                 }
                 default -> {
@@ -116,10 +116,10 @@ class StagedFileTest {
         byte[] two = Arrays.copyOf(SyntheticTable.page(TableFile.DATA, 2, 9), 2 * PAGE);
         System.arraycopy(SyntheticTable.page(TableFile.DATA, 3, 9), 0, two, PAGE, PAGE);
 
-        file.write(2 * PAGE, two);
+        file.write(2 * PAGE, ByteBuffer.wrap(two));
         two[PAGE + 100] ^= 1;
-        file.write(2 * PAGE, two);
-        file.write(2 * PAGE + 1, new byte[10]);
+        file.write(2 * PAGE, ByteBuffer.wrap(two));
+        file.write(2 * PAGE + 1, ByteBuffer.wrap(new byte[10]));
 
         assertThat(open.staged).containsExactly("pages", "bytes", "bytes");
     }
@@ -129,7 +129,7 @@ class StagedFileTest {
         OpenTables open = synthetic(4 * PAGE);
         var file = new StagedFile(open.tables.getFirst(), TableFile.DATA, open);
 
-        assertThatThrownBy(() -> file.write(0, new byte[8 * PAGE]))
+        assertThatThrownBy(() -> file.write(0, ByteBuffer.wrap(new byte[8 * PAGE])))
                 .isInstanceOf(CacheFullException.class);
     }
 }
