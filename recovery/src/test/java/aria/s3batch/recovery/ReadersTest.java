@@ -22,6 +22,7 @@ import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.StoredObject;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,14 +50,22 @@ final class ReadersTest {
     private final MemoryDisk disk = new MemoryDisk();
     private final MemoryJournal journal = new MemoryJournal();
     private BatchCase batchCase = BatchCase.ofEveryKind(false);
+    private @Nullable FrmNeverAlone watched;
 
     @BeforeEach
     void load() throws IOException {
         BatchWorld.load(bucket, batchCase.before());
+        watched = new FrmNeverAlone(store, false);
     }
 
     private BatchWorld process() throws IOException {
-        return new BatchWorld(store, disk, journal);
+        return process(Steps.never());
+    }
+
+    private BatchWorld process(Steps steps) throws IOException {
+        FrmNeverAlone looked = watched;
+        assert looked != null : "not loaded";
+        return new BatchWorld(steps.over(looked), steps.over(disk), steps.over(journal));
     }
 
     private BatchRecord commit(Readers readers) throws IOException {
@@ -569,14 +578,8 @@ final class ReadersTest {
             var test = new ReadersTest();
             test.load();
             BatchRecord batch = test.quarantinedHalfWay();
-            Steps steps = Steps.killAt(n);
-            var watched = new FrmNeverAlone(test.store, false);
             try {
-                var world =
-                        new BatchWorld(
-                                steps.over(watched),
-                                steps.over(test.disk),
-                                steps.over(test.journal));
+                BatchWorld world = test.process(Steps.killAt(n));
                 world.applier.apply(
                         world.recovery.resolve(batch, Resolution.DISCARD),
                         world.folder(),
