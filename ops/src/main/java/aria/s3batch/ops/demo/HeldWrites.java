@@ -52,6 +52,10 @@ final class HeldWrites extends ForwardingBlobStore {
         private final long landedMax;
         private long landed;
         private long underWay;
+
+        /** Writes that wait before their effect, or take effect late because they did. */
+        private long waiting;
+
         private boolean catchesMore = true;
         private boolean reported;
         private @Nullable Outcome outcome;
@@ -100,13 +104,17 @@ final class HeldWrites extends ForwardingBlobStore {
         }
     }
 
-    /** Ends the hold: writes held before their effect take effect now, or are dropped with a 503. */
+    /** Ends the hold: writes held before their effect take effect until this returns, or get a 503. */
     void end(boolean drop) {
         synchronized (lock) {
-            if (hold != null) {
-                hold.outcome = drop ? Outcome.DROPPED : Outcome.RELEASED;
+            Hold ended = hold;
+            if (ended != null) {
+                ended.outcome = drop ? Outcome.DROPPED : Outcome.RELEASED;
                 hold = null;
                 lock.notifyAll();
+                while (ended.waiting > 0) {
+                    awaitChange();
+                }
             }
         }
     }
@@ -145,7 +153,7 @@ final class HeldWrites extends ForwardingBlobStore {
     }
 
     private <T> T write(String verb, String key, Supplier<T> effect) {
-        Hold mine = key.startsWith(OWN_PREFIX) ? null : enter(key);
+        Entered mine = key.startsWith(OWN_PREFIX) ? null : enter(key);
         boolean landed = false;
         try {
             report.accept(verb + " " + key);
@@ -159,32 +167,53 @@ final class HeldWrites extends ForwardingBlobStore {
         }
     }
 
+    /**
+     * A write that a hold has seen.
+     *
+     * @param late whether it takes effect because the hold was released
+     */
+    private record Entered(Hold hold, boolean late) {}
+
     /** Waits while as many writes have landed, or may still land, as the hold lets through. */
-    private @Nullable Hold enter(String key) {
+    private @Nullable Entered enter(String key) {
         synchronized (lock) {
             Hold current = hold;
             if (current == null || !current.catchesMore) {
                 return null;
             }
-            while (current.outcome == null
-                    && current.landed + current.underWay >= current.landedMax) {
-                if (current.side == Side.BEFORE && current.underWay == 0) {
-                    reportHeld(current, key);
+            current.waiting++;
+            boolean late = false;
+            try {
+                while (current.outcome == null
+                        && current.landed + current.underWay >= current.landedMax) {
+                    if (current.side == Side.BEFORE && current.underWay == 0) {
+                        reportHeld(current, key);
+                    }
+                    awaitChange();
                 }
-                awaitChange();
+                if (current.outcome != null) {
+                    requireReleased(current);
+                    late = true;
+                } else {
+                    current.underWay++;
+                }
+            } finally {
+                current.waiting -= late ? 0 : 1;
+                lock.notifyAll();
             }
-            if (current.outcome != null) {
-                requireReleased(current);
-                return null;
-            }
-            current.underWay++;
-            return current;
+            return new Entered(current, late);
         }
     }
 
     /** Holds the answer of the write that lands last; one that failed, for a condition say, counts not. */
-    private void leave(Hold mine, boolean landed, String key) {
+    private void leave(Entered entered, boolean landed, String key) {
+        Hold mine = entered.hold();
         synchronized (lock) {
+            if (entered.late()) {
+                mine.waiting--;
+                lock.notifyAll();
+                return;
+            }
             mine.underWay--;
             mine.landed += landed ? 1 : 0;
             lock.notifyAll();
