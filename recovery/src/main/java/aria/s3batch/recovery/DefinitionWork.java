@@ -168,10 +168,11 @@ final class DefinitionWork {
         String etag = aria == null ? null : aria.version().etag();
         if (doneEtag != null) {
             // frm is to come back over it: it must be there indeed
-            if (!doneEtag.equals(etag)) {
+            header.done = doneEtag.equals(etag);
+            if (!header.done && !batch.force()) {
                 throw changed(header.key, doneEtag, aria);
             }
-            header.done = true;
+            header.etag = etag;
         } else if (aria == null) {
             if (fence == Fence.DOWN) {
                 throw changed(header.key, baseEtag, null); // a force has nothing to go by, either

@@ -513,6 +513,27 @@ final class ReadersTest {
         }
     }
 
+    /** The header was written already, and noted; then somebody else replaced or deleted it. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void headerThatWasWrittenAndIsGoneKeepsTheDefinitionAwayUntilItIsForced(boolean replaced)
+            throws Exception {
+        quarantined(Phase.BEFORE_FRM_IS_WRITTEN, FRM);
+        bucket.delete(FRM, Condition.always());
+        bucket.delete(ARIA, Condition.always());
+        if (replaced) {
+            bucket.put(ARIA, object(batchCase.before(), ARIA), Condition.always(), Map.of());
+        }
+        ApplyOutcome outcome = process().apply(resolve(Resolution.RETRY));
+        assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(((ApplyOutcome.Quarantined) outcome).reason()).contains(ARIA);
+        assertThat(objects()).doesNotContainKey(FRM);
+        BatchRecord forced = resolve(Resolution.FORCE);
+        assertThat(process().apply(forced)).isEqualTo(new ApplyOutcome.Applied());
+        assertSame(objects(), after(forced));
+        assertNothingIsLeft();
+    }
+
     @Test
     void refreshIsQuarantinedByAForeignDefinitionAndForceRenewsIt() throws Exception {
         BatchRecord batch = commit(Readers.REFRESH);
