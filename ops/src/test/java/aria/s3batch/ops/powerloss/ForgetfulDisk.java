@@ -138,12 +138,14 @@ public final class ForgetfulDisk {
         stopAt(side, call -> call.number() == at);
     }
 
-    /** Stops the disk now, between two calls. */
-    synchronized void stop() {
-        if (power == Power.ON) {
-            power = Power.STOPPED;
-            notifyAll();
+    /** Stops the disk now, between two calls; false if it had stopped before. */
+    synchronized boolean stop() {
+        if (power != Power.ON) {
+            return false;
         }
+        power = Power.STOPPED;
+        notifyAll();
+        return true;
     }
 
     /** Waits until the disk has stopped; false if it has not by then. */
@@ -170,9 +172,14 @@ public final class ForgetfulDisk {
      * ends when its call does.
      */
     public synchronized ForgetfulDisk cut(RandomGenerator chance) {
+        powerOff();
+        return survivor(chance);
+    }
+
+    /** Cuts the power of a disk that nobody will start again. */
+    synchronized void powerOff() {
         power = Power.OFF;
         notifyAll();
-        return survivor(chance);
     }
 
     /** What a power cut now, with that chance, would leave. */
