@@ -7,10 +7,10 @@ import java.util.random.RandomGenerator;
 /** When the power is cut, counted from the launch of the daemon. */
 sealed interface CutPoint {
     /** Syncs from the launch of a daemon until the batches of its day are forgotten, about. */
-    int SYNCS_OF_A_DAY = 50;
+    int SYNCS_OF_A_DAY = 40;
 
     /** Calls likewise. */
-    int CALLS_OF_A_DAY = 400;
+    int CALLS_OF_A_DAY = 160;
 
     /** Syncs until the batches of the day before are forgotten, about. */
     int SYNCS_OF_A_REPLAY = 15;

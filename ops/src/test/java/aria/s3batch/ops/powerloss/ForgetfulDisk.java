@@ -2,9 +2,13 @@ package aria.s3batch.ops.powerloss;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
@@ -174,6 +178,22 @@ public final class ForgetfulDisk {
     public synchronized ForgetfulDisk cut(RandomGenerator chance) {
         powerOff();
         return survivor(chance);
+    }
+
+    /** Writes all of it into a directory of the real disk. */
+    synchronized void copyTo(Path directory) throws IOException {
+        copy(root, directory);
+    }
+
+    private static void copy(ForgetfulFolder folder, Path directory) throws IOException {
+        Files.createDirectories(directory);
+        for (Map.Entry<String, Node> name : folder.names().entrySet()) {
+            Path path = directory.resolve(name.getKey());
+            switch (name.getValue()) {
+                case ForgetfulFile file -> Files.write(path, file.read(0, file.length()));
+                case ForgetfulFolder below -> copy(below, path);
+            }
+        }
     }
 
     /** Cuts the power of a disk that nobody will start again. */

@@ -2,21 +2,27 @@ package aria.s3batch.ops.powerloss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.BatchId;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.powerloss.ForgetfulDisk.Errno;
 import aria.s3batch.ops.process.FixtureTable;
+import aria.s3batch.recovery.BatchRecord;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A daemon's life on a {@link ForgetfulDisk}: days that end with a power cut, and a last one. A day begins
@@ -29,6 +35,9 @@ import java.util.concurrent.TimeUnit;
 final class Life {
     private static final Duration DAY_MAX = Duration.ofSeconds(150);
     private static final int LOG_LINES = 40;
+
+    /** Of each cut, beside the one that the daemon goes on with. */
+    private static final int OTHER_FATES = 6;
 
     /** What is to become of a table's batch. */
     private enum Plan {
@@ -126,7 +135,25 @@ final class Life {
             mount.close();
         }
         assertThat(disk.defects()).isEmpty();
+        for (int i = 0; i < OTHER_FATES; i++) {
+            checkOtherFate(disk.survivor(chance), home.directory().resolve("fate"));
+        }
         disk = left;
+    }
+
+    private void checkOtherFate(ForgetfulDisk fate, Path directory) throws IOException {
+        fate.copyTo(directory);
+        Map<BatchId, BatchRecord> committed = OtherFates.open(directory);
+        for (Table table : tables) {
+            boolean willBeApplied =
+                    !table.batch.isEmpty() && committed.containsKey(BatchId.parse(table.batch));
+            if (!willBeApplied) {
+                checkObjects(table, table.fixture.objects());
+            } else {
+                assertThat(table.progress).isNotEqualTo(Progress.NOT_SENT);
+            }
+        }
+        deleteAll(directory);
     }
 
     /** A day without a cut: the last one. */
@@ -138,6 +165,14 @@ final class Life {
             mount.close();
         }
         assertThat(disk.defects()).isEmpty();
+    }
+
+    private static void deleteAll(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
     }
 
     private void untilTheCut(Process process, CutPoint cut) throws Exception {
@@ -194,24 +229,28 @@ final class Life {
         FixtureTable.awaitAllApplied(daemon);
         for (Table table : tables) {
             SortedMap<String, byte[]> found = table.fixture.objects();
-            boolean before = table.fixture.isAsBefore(found);
-            switch (table.progress) {
-                case NOT_SENT -> table.fixture.assertIsAsBefore(found);
-                case COMMIT_SENT -> {
-                    if (!before) {
-                        table.fixture.assertIsAsCommitted(found);
-                    }
-                }
-                case COMMITTED -> table.fixture.assertIsAsCommitted(found);
-            }
+            checkObjects(table, found);
             table.progress = Progress.NOT_SENT;
-            if (!before) {
+            if (!table.fixture.isAsBefore(found)) {
                 table.fixture.reset();
             }
         }
         assertThat(bucket.versions("_aria_s3_batch/")).isEmpty();
         assertThat(disk.list("/batches")).isEmpty();
         assertThat(FixtureTable.status(daemon).daemon().cacheBytesUsed()).isZero();
+    }
+
+    /** Of a table whose batch is not pending. */
+    private static void checkObjects(Table table, SortedMap<String, byte[]> found) {
+        switch (table.progress) {
+            case NOT_SENT -> table.fixture.assertIsAsBefore(found);
+            case COMMIT_SENT -> {
+                if (!table.fixture.isAsBefore(found)) {
+                    table.fixture.assertIsAsCommitted(found);
+                }
+            }
+            case COMMITTED -> table.fixture.assertIsAsCommitted(found);
+        }
     }
 
     private interface Step {
