@@ -141,6 +141,17 @@ class TableCacheTest {
     }
 
     @Test
+    void stagedPagesBehindACutAreGoneAlsoWhenTheFileGrowsAgain() throws IOException {
+        TableWorld world = TableWorld.withPages(0, 4);
+        world.stage(DATA, 2, filled(2 * PAGE, 7));
+        world.stage(INDEX, 3, filled(PAGE, 8));
+        world.truncate(DATA, 3 * PAGE);
+        world.truncate(DATA, 4 * PAGE);
+        world.assertAsModelled();
+        assertThat(world.cache.pages()).isEqualTo(2);
+    }
+
+    @Test
     void pagesStagedAgainAndSlotsFreedByTruncateAreReused() throws IOException {
         TableWorld world = TableWorld.withPages(0, 8);
         for (int round = 0; round < 20; round++) {
