@@ -171,13 +171,15 @@ final class RocksJournalTest extends CommitJournalContract {
         }
         BatchId batch = rows.batch().id();
         try (RocksJournal journal = RocksJournal.open(dir)) {
-            journal.commit(
-                    rows.batch(), Collections.nCopies(rows.batch().tables().size(), blocks));
+            journal.commit(rows.batch(), Collections.nCopies(rows.batch().tables().size(), blocks));
         }
         RocksJournal.open(dir).close(); // the log becomes a table file
         Path table;
         try (Stream<Path> files = Files.list(dir)) {
-            table = files.filter(file -> file.toString().endsWith(".sst")).findFirst().orElseThrow();
+            table =
+                    files.filter(file -> file.toString().endsWith(".sst"))
+                            .findFirst()
+                            .orElseThrow();
         }
         byte[] bytes = Files.readAllBytes(table);
         bytes[bytes.length / 2] ^= 1;

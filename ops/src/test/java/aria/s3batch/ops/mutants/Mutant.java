@@ -32,7 +32,8 @@ import java.util.stream.Stream;
  */
 record Mutant(String name, String breaks, List<Selection> tests, List<Place> places) {
     private static final String ROOT_PACKAGE = "aria.s3batch.";
-    private static final Pattern EXTENDS = Pattern.compile("^(?:final )?class \\w+ extends (\\w+)", Pattern.MULTILINE);
+    private static final Pattern EXTENDS =
+            Pattern.compile("^(?:final )?class \\w+ extends (\\w+)", Pattern.MULTILINE);
 
     /** Tests of one class: {@code method}, of that one invocation ({@code method[0]}), or, empty, all. */
     record Selection(String module, String className, String method) {
@@ -174,8 +175,7 @@ record Mutant(String name, String breaks, List<Selection> tests, List<Place> pla
                 }
             } else if (line.startsWith("@@ ")) {
                 String[] words = line.substring(3).strip().split(" ", -1);
-                places.add(
-                        new Place(words[0], words[1], new ArrayList<>(), new ArrayList<>()));
+                places.add(new Place(words[0], words[1], new ArrayList<>(), new ArrayList<>()));
             } else if (!line.isBlank()) {
                 char kind = line.charAt(0);
                 if (places.isEmpty() || " -+".indexOf(kind) < 0) {

@@ -101,10 +101,7 @@ final class MutantsTest {
     }
 
     private static Future<Trial> start(
-            String name,
-            Map<Path, String> sources,
-            List<Mutant.Selection> tests,
-            Duration limit) {
+            String name, Map<Path, String> sources, List<Mutant.Selection> tests, Duration limit) {
         return CHILDREN.submit(
                 () ->
                         Trial.run(

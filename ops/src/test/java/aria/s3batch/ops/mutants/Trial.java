@@ -99,8 +99,7 @@ record Trial(
                 default -> broken.add(new Failure(words[1], words[2], words[3]));
             }
         }
-        return new Trial(
-                passed, failed, broken, !ended, (System.nanoTime() - begun) / 1e9, said);
+        return new Trial(passed, failed, broken, !ended, (System.nanoTime() - begun) / 1e9, said);
     }
 
     /** The modules as they were compiled, not as jars, which hold no tests; then what they depend on. */
