@@ -46,8 +46,11 @@ final class BucketWatch implements ObjectStore {
     /** ETags that the last GET of an object gave. */
     private final Map<String, String> lastGot = new HashMap<>();
 
-    /** What the batch that has the table open saw first. */
+    /** What the batch that has the table open read first. */
     private final Map<String, String> based = new HashMap<>();
+
+    /** What its commit saw of what it did not read; a commit that was refused has seen nothing. */
+    private final Map<String, String> seenByCommit = new HashMap<>();
 
     /** ETags of versions that somebody else wrote. */
     private final Set<String> foreign = new HashSet<>();
@@ -87,6 +90,19 @@ final class BucketWatch implements ObjectStore {
         }
     }
 
+    void commits(ClientBatch batch) {
+        for (TableName table : batch.tables) {
+            seenByCommit.keySet().removeIf(key -> key.startsWith(new ObjectNames(table).prefix()));
+        }
+    }
+
+    /** What a batch may overwrite whose commit is durable now. */
+    Map<String, String> bases() {
+        Map<String, String> bases = new HashMap<>(seenByCommit);
+        bases.putAll(based);
+        return bases;
+    }
+
     /** Another process replaces an object. */
     void foreignWrite(TableName table, String key, byte[] body) {
         if (bucket.put(key, body, Condition.always(), Map.of())
@@ -108,7 +124,7 @@ final class BucketWatch implements ObjectStore {
         found.ifPresent(
                 object -> {
                     lastGot.put(key, object.version().etag());
-                    saw(key, object.version());
+                    saw(based, key, object.version());
                 });
         return found;
     }
@@ -116,13 +132,13 @@ final class BucketWatch implements ObjectStore {
     @Override
     public Optional<ObjectVersion> head(String key) {
         Optional<ObjectVersion> found = bucket.head(key);
-        found.ifPresent(version -> saw(key, version));
+        found.ifPresent(version -> saw(seenByCommit, key, version));
         return found;
     }
 
-    private void saw(String key, ObjectVersion version) {
+    private void saw(Map<String, String> where, String key, ObjectVersion version) {
         if (!nextReadUnseen) {
-            based.putIfAbsent(key, version.etag());
+            where.putIfAbsent(key, version.etag());
         }
         nextReadUnseen = false;
     }
@@ -213,14 +229,14 @@ final class BucketWatch implements ObjectStore {
                 metadata.get("aria-s3-batch") != null
                         && metadata.get("aria-s3-batch")
                                 .equals(version.metadata().get("aria-s3-batch"));
-        if (!own && !version.etag().equals(based.get(key))) {
+        if (!own && !version.etag().equals(batch.basedOn.get(key))) {
             violation(
                     "7: %s overwrites %s, which is %s; it is based on %s"
                             .formatted(
                                     batch,
                                     key,
                                     foreign.contains(version.etag()) ? "foreign" : "another",
-                                    based.get(key)));
+                                    batch.basedOn.get(key)));
         }
     }
 
@@ -236,8 +252,7 @@ final class BucketWatch implements ObjectStore {
         BlockName block = new ObjectNames(table).blockOf(key).orElseThrow();
         PlainTable.Content after = batch.after(table);
         boolean compressed = after.geometry().compressed();
-        int length =
-                after.geometry().blockLength(block, after.local(block.file()).length);
+        int length = after.geometry().blockLength(block, after.local(block.file()).length);
         byte[] current = replaced == null ? null : decode(replaced.body(), compressed);
         byte[] expected = plain.block(block, length, current);
         byte[] found = BlockFrame.decode(body, length, compressed, key);
@@ -268,9 +283,7 @@ final class BucketWatch implements ObjectStore {
             length =
                     object[0] == 0
                             ? object.length - BlockFrame.HEADER_BYTES
-                            : object[1] & 0xff
-                                    | (object[2] & 0xff) << 8
-                                    | (object[3] & 0xff) << 16;
+                            : object[1] & 0xff | (object[2] & 0xff) << 8 | (object[3] & 0xff) << 16;
         }
         return BlockFrame.decode(object, length, compressed, "an object");
     }
@@ -354,7 +367,7 @@ final class BucketWatch implements ObjectStore {
         ClientBatch batch = holders.getFirst();
         boolean own =
                 batch.id().toString().equals(deleted.version().metadata().get("aria-s3-batch"));
-        if (!batch.isForced() && !own && !deleted.version().etag().equals(based.get(key))) {
+        if (!batch.isForced() && !own && !deleted.version().etag().equals(batch.basedOn.get(key))) {
             violation("7: " + batch + " deletes " + key + ", which is another");
         }
         if (isBlock(key)) {

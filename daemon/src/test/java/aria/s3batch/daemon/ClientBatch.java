@@ -2,17 +2,18 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 
 import org.jspecify.annotations.Nullable;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -32,7 +33,7 @@ final class ClientBatch {
 
     final List<TableName> tables;
     final TreeMap<TableName, PlainTable> plain = new TreeMap<>();
-    final List<TableCache> caches = new ArrayList<>();
+    final TreeMap<TableName, TableCache> caches = new TreeMap<>();
     State state = State.OPENING;
 
     /** From OPEN on. */
@@ -44,6 +45,9 @@ final class ClientBatch {
 
     /** What its tables become; from COMMITTING on. */
     final Map<TableName, PlainTable.Content> after = new HashMap<>();
+
+    /** ETags of what it may overwrite; from COMMITTED on. */
+    final Map<String, String> basedOn = new HashMap<>();
 
     /** Objects that must be written, and have not been; from COMMITTED on. */
     final TreeSet<String> unwritten = new TreeSet<>();
@@ -80,29 +84,27 @@ final class ClientBatch {
         return resolution == Recovery.Resolution.DISCARD;
     }
 
-    /** Whether the table was changed at all. */
-    boolean touches(TableName table) {
-        PlainTable.Content content = after.get(table);
-        return content != null
-                && (!plain(table).writes(content).isEmpty()
-                        || !plain(table).surplus(content).isEmpty());
-    }
-
-    /** From here on it is durable. */
-    void committed() {
+    /**
+     * From here on it is durable.
+     *
+     * @param bases ETags of all objects, as the batch saw them
+     */
+    void committed(Map<String, String> bases) {
         state = State.COMMITTED;
+        basedOn.putAll(bases);
         for (TableName table : tables) {
-            unwritten.addAll(plain(table).writes(after(table)).keySet());
-            undeleted.addAll(plain(table).surplus(after(table)));
-        }
-        if (readers != Readers.NONE) {
-            for (TableName table : tables) {
-                if (touches(table)) {
-                    unwritten.add(PlainTable.names(table).frm());
-                    if (readers == Readers.FENCE) {
-                        unwritten.add(PlainTable.names(table).header());
-                    }
-                }
+            Set<String> writes = plain(table).writes(after(table));
+            Set<String> surplus = plain(table).surplus(after(table));
+            unwritten.addAll(writes);
+            undeleted.addAll(surplus);
+            if (writes.isEmpty() && surplus.isEmpty()) {
+                continue;
+            }
+            if (readers != Readers.NONE) {
+                unwritten.add(new ObjectNames(table).frm());
+            }
+            if (readers == Readers.FENCE) {
+                unwritten.add(new ObjectNames(table).header());
             }
         }
     }

@@ -82,12 +82,12 @@ final class Faults {
 
     Faults(SplittableRandom random) {
         this.random = random;
-        this.store = drawn(0, 0.01, 0.05, 0.2);
+        this.store = drawn(0, 0.01, 0.05, 0.15);
         this.refusal = drawn(0, 0, 0, 0.01);
-        this.disk = drawn(0, 0, 0.002, 0.02);
-        this.journal = drawn(0, 0, 0.005, 0.02);
-        this.kill = drawn(0, 0, 0.002, 0.02);
-        this.foreign = drawn(0, 0, 0.005, 0.02);
+        this.disk = drawn(0, 0, 0.001, 0.01);
+        this.journal = drawn(0, 0, 0.01, 0.03);
+        this.kill = drawn(0, 0, 0.002, 0.01);
+        this.foreign = drawn(0, 0, 0.01, 0.03);
         this.overtaking = drawn(0, 0.02, 0.1, 0.3);
     }
 
@@ -172,13 +172,12 @@ final class Faults {
             struck(Kind.STORE_403);
             return Optional.of(Failure.REFUSED);
         }
-        if (!strikes(store)) {
+        if (!strikes(write ? 3 * store : store)) { // there are fewer writes
             return Optional.empty();
         }
         List<Failure> of = write ? OF_WRITES : OF_READS;
         Failure failure = of.get(random.nextInt(of.size()));
-        boolean body =
-                failure == Failure.BODY_TRUNCATED || failure == Failure.BODY_DAMAGED;
+        boolean body = failure == Failure.BODY_TRUNCATED || failure == Failure.BODY_DAMAGED;
         boolean headerOrDefinition = !request.key().matches(".*/[0-9]{6,}");
         boolean condition412 =
                 failure == Failure.CONDITION_FAILED_412 || failure == Failure.DONE_BUT_412;

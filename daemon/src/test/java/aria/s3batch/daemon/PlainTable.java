@@ -4,7 +4,6 @@ import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.BlockName;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.Fixture;
-import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.PageVerifier;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
@@ -16,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -29,8 +28,24 @@ final class PlainTable {
     private static final int PAGE = SyntheticTable.PAGE_BYTES;
 
     /** What a table is between batches: its header as in S3, and its two files. */
-    @SuppressWarnings("ArrayRecordComponent") // never compared
-    record Content(TableName name, AriaHeader header, byte[] index, byte[] data) {
+    static final class Content {
+        private final TableName name;
+        private final AriaHeader header;
+        private final byte[] index;
+        private final byte[] data;
+        private @Nullable SortedMap<String, byte[]> objects;
+
+        Content(TableName name, AriaHeader header, byte[] index, byte[] data) {
+            this.name = name;
+            this.header = header;
+            this.index = index;
+            this.data = data;
+        }
+
+        AriaHeader header() {
+            return header;
+        }
+
         byte[] local(TableFile file) {
             return file == TableFile.INDEX ? index : data;
         }
@@ -45,7 +60,12 @@ final class PlainTable {
 
         /** Header and blocks. */
         SortedMap<String, byte[]> objects() {
-            return Fixture.cut(name, header, index, data);
+            SortedMap<String, byte[]> cut = objects;
+            if (cut == null) {
+                cut = Fixture.cut(name, header, index, data);
+                objects = cut;
+            }
+            return cut;
         }
 
         /** The first page that no server would take. */
@@ -103,8 +123,8 @@ final class PlainTable {
 
     PlainTable(Content before) {
         this.before = before;
-        this.index = new Side(before.index());
-        this.data = new Side(before.data());
+        this.index = new Side(before.index);
+        this.data = new Side(before.data);
     }
 
     private Side side(TableFile file) {
@@ -173,7 +193,7 @@ final class PlainTable {
                 return null;
             }
             return new Content(
-                    before.name(),
+                    before.name,
                     local.withS3FieldsOf(before.header()),
                     Arrays.copyOf(mai, (int) maiBytes),
                     Arrays.copyOf(data.bytes(), (int) madBytes));
@@ -193,36 +213,30 @@ final class PlainTable {
         byte[] bytes = current == null ? new byte[length] : Arrays.copyOf(current, length);
         Arrays.fill(bytes, shown, length, (byte) 0);
         for (Map.Entry<Integer, byte[]> page :
-                side(block.file())
-                        .staged
-                        .subMap(from / PAGE, (from + length) / PAGE)
-                        .entrySet()) {
+                side(block.file()).staged.subMap(from / PAGE, (from + length) / PAGE).entrySet()) {
             System.arraycopy(page.getValue(), 0, bytes, page.getKey() * PAGE - from, PAGE);
         }
         return bytes;
     }
 
     /** The keys of what a commit must write, but for the definition. */
-    SortedMap<String, byte[]> writes(Content after) {
-        SortedMap<String, byte[]> writes = after.objects();
-        before.objects()
+    Set<String> writes(Content after) {
+        Map<String, byte[]> old = before.objects();
+        Set<String> writes = new TreeSet<>();
+        after.objects()
                 .forEach(
-                        (key, old) -> {
-                            if (Arrays.equals(old, writes.get(key))) {
-                                writes.remove(key);
+                        (key, body) -> {
+                            if (!Arrays.equals(body, old.get(key))) {
+                                writes.add(key);
                             }
                         });
         return writes;
     }
 
     /** The keys of what a commit must delete. */
-    SortedSet<String> surplus(Content after) {
-        SortedSet<String> surplus = new TreeSet<>(before.objects().keySet());
+    Set<String> surplus(Content after) {
+        Set<String> surplus = new TreeSet<>(before.objects().keySet());
         surplus.removeAll(after.objects().keySet());
         return surplus;
-    }
-
-    static ObjectNames names(TableName table) {
-        return new ObjectNames(table);
     }
 }

@@ -146,8 +146,7 @@ final class SimulatedClients implements Simulation.Listener {
                 "begin " + tables,
                 () -> {
                     batches.add(batch);
-                    CompletableFuture<BatchConductor.Begun> begin =
-                            world.conductor().begin(tables);
+                    CompletableFuture<BatchConductor.Begun> begin = world.conductor().begin(tables);
                     batch.begin = begin;
                     onAnswer(begin, (begun, refusal) -> begun(batch, begun, refusal));
                 });
@@ -320,6 +319,7 @@ final class SimulatedClients implements Simulation.Listener {
             int offset,
             byte[] bytes,
             boolean pages) {
+        remember(batch, table);
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
         CompletableFuture<Void> staged =
                 pages
@@ -336,9 +336,20 @@ final class SimulatedClients implements Simulation.Listener {
         }
     }
 
+    /** Its memory is outside of the heap: to be given back when the process is gone. */
+    private void remember(ClientBatch batch, TableName table) {
+        if (batch.caches.containsKey(table)) {
+            return;
+        }
+        CompletableFuture<OpenTable> answer = world.conductor().table(batch.id(), table);
+        world.cycle();
+        if (answer.isDone() && !answer.isCompletedExceptionally()) {
+            batch.caches.put(table, answer.join().cache());
+        }
+    }
+
     private void truncate(ClientBatch batch, TableName table, TableFile file, int length) {
-        CompletableFuture<Void> cut =
-                world.conductor().truncate(batch.id(), table, file, length);
+        CompletableFuture<Void> cut = world.conductor().truncate(batch.id(), table, file, length);
         world.cycle();
         if (cut.isDone() && !cut.isCompletedExceptionally()) {
             batch.plain(table).truncate(file, length);
@@ -351,20 +362,20 @@ final class SimulatedClients implements Simulation.Listener {
                 random,
                 (batch, table) -> {
                     TableFile file = random.nextBoolean() ? TableFile.INDEX : TableFile.DATA;
-                    act("get %s %s %s".formatted(batch, table, file), () -> get(batch, table, file));
+                    act(
+                            "get %s %s %s".formatted(batch, table, file),
+                            () -> get(batch, table, file));
                 });
     }
 
     private void get(ClientBatch batch, TableName table, TableFile file) {
-        CompletableFuture<OpenTable> answer = world.conductor().table(batch.id(), table);
-        world.cycle();
-        if (!answer.isDone() || answer.isCompletedExceptionally()) {
+        remember(batch, table);
+        TableCache cache = batch.caches.get(table);
+        if (cache == null) {
             return;
         }
         byte[] seen = batch.plain(table).bytes(file);
         ByteBuffer read = ByteBuffer.allocate(seen.length + 1);
-        TableCache cache = answer.join().cache();
-        batch.caches.add(cache);
         try {
             cache.read(file, 0, read);
         } catch (IOException e) {
@@ -408,6 +419,7 @@ final class SimulatedClients implements Simulation.Listener {
         }
         boolean mayCommit = fits;
         batch.state = State.COMMITTING;
+        world.watch.commits(batch);
         CompletableFuture<BatchDocument> commit =
                 world.conductor().commit(batch.id(), batch.readers);
         batch.command = commit;
@@ -435,13 +447,13 @@ final class SimulatedClients implements Simulation.Listener {
         if (empty) {
             batch.state = State.ENDED;
             for (TableName table : batch.tables) {
-                if (batch.touches(table)) {
+                if (!batch.plain(table).writes(batch.after(table)).isEmpty()) {
                     world.violations.add("3: nothing to write, but " + batch + " changes " + table);
                 }
             }
             return;
         }
-        batch.committed();
+        batch.committed(world.watch.bases());
         for (TableName table : batch.tables) {
             expected.put(table, batch.after(table));
             if (batch.disturbed) {
@@ -471,8 +483,10 @@ final class SimulatedClients implements Simulation.Listener {
         act(
                 "work",
                 () -> {
-                    world.work();
-                    world.cycle();
+                    for (int i = random.nextInt(3); i >= 0; i--) {
+                        world.work();
+                        world.cycle();
+                    }
                 });
     }
 
@@ -557,7 +571,10 @@ final class SimulatedClients implements Simulation.Listener {
                             try {
                                 then.accept(value, failure);
                             } catch (RuntimeException | Error e) {
-                                world.violations.add("the model fails: " + e + Arrays.toString(e.getStackTrace()));
+                                world.violations.add(
+                                        "the model fails: "
+                                                + e
+                                                + Arrays.toString(e.getStackTrace()));
                             }
                         });
     }
@@ -590,9 +607,9 @@ final class SimulatedClients implements Simulation.Listener {
             if (batch.state == State.OPENING || batch.state == State.OPEN) {
                 batch.state = State.ENDED;
             }
-            for (TableCache cache : batch.caches) {
+            for (TableCache cache : batch.caches.values()) {
                 try {
-                    cache.close(); // its memory is outside of the heap
+                    cache.close();
                 } catch (IOException | IllegalStateException e) {
                     world.log("left open: " + e.getMessage());
                 }
@@ -778,45 +795,43 @@ final class SimulatedClients implements Simulation.Listener {
         }
     }
 
-    /** Another process changes one page, a header or a definition, of any table. */
+    /**
+     * Another process changes one page, a header or a definition: as often as not of what a committed batch
+     * is about to write.
+     */
     @Override
     public void interlude() {
-        TableName table = TABLES.get(foreigner.nextInt(TABLES.size()));
-        ObjectNames names = new ObjectNames(table);
-        List<String> keys = keys(table);
+        List<String> keys = new ArrayList<>();
+        if (foreigner.nextBoolean()) {
+            batches.stream()
+                    .filter(batch -> batch.state == State.COMMITTED)
+                    .forEach(batch -> keys.addAll(batch.unwritten));
+        }
+        if (keys.isEmpty()) {
+            TABLES.forEach(table -> keys.addAll(keys(table)));
+            keys.add(new ObjectNames(LOG_0).frm());
+        }
+        String key = keys.get(foreigner.nextInt(keys.size()));
+        Optional<StoredObject> object = object(key);
+        if (object.isEmpty()) {
+            return;
+        }
+        TableName table = BucketWatch.tableOf(key);
+        byte[] body = object.get().body();
         try {
-            switch (foreigner.nextInt(6)) {
-                case 0 -> {
-                    Optional<StoredObject> aria = object(names.header());
-                    if (aria.isPresent()) {
-                        AriaHeader header =
-                                AriaHeader.parse(aria.get().body(), "a header")
-                                        .with(HeaderField.AUTO_INCREMENT, foreigner.nextInt(1000));
-                        world.faults.struck(Kind.FOREIGN_HEADER);
-                        foreignWrite(table, names.header(), header.bytes());
-                    }
-                }
-                case 1 -> {
-                    Optional<StoredObject> frm = object(names.frm());
-                    if (frm.isPresent()) {
-                        byte[] version = new byte[FrmImage.VERSION_BYTES];
-                        foreigner.nextBytes(version);
-                        world.faults.struck(Kind.FOREIGN_DEFINITION);
-                        foreignWrite(
-                                table,
-                                names.frm(),
-                                FrmImage.parse(frm.get().body(), "frm")
-                                        .withVersion(version)
-                                        .bytes());
-                    }
-                }
-                default -> {
-                    String key = keys.get(foreigner.nextInt(keys.size()));
-                    Optional<BlockName> block = names.blockOf(key);
-                    if (block.isPresent()) {
-                        foreignPage(table, key, block.get());
-                    }
-                }
+            if (key.endsWith("/aria")) {
+                AriaHeader header =
+                        AriaHeader.parse(body, key)
+                                .with(HeaderField.AUTO_INCREMENT, foreigner.nextInt(1000));
+                world.faults.struck(Kind.FOREIGN_HEADER);
+                foreignWrite(table, key, header.bytes());
+            } else if (key.endsWith("/frm")) {
+                byte[] version = new byte[FrmImage.VERSION_BYTES];
+                foreigner.nextBytes(version);
+                world.faults.struck(Kind.FOREIGN_DEFINITION);
+                foreignWrite(table, key, FrmImage.parse(body, key).withVersion(version).bytes());
+            } else {
+                foreignPage(table, key, new ObjectNames(table).blockOf(key).orElseThrow());
             }
         } catch (DamagedTableException e) {
             throw new AssertionError(e);
@@ -833,7 +848,13 @@ final class SimulatedClients implements Simulation.Listener {
             throw new AssertionError(table);
         }
         long number = any.geometry().firstPage(block) + page;
-        byte[] image = SyntheticTable.page(block.file(), number, foreigner.nextLong());
+        if (block.file() == TableFile.DATA && number == 0) {
+            return; // there are few bitmap pages, and those of a client are among them
+        }
+        byte[] image;
+        do { // one of letters may be the same as a client's, and then nothing is lost
+            image = SyntheticTable.page(block.file(), number, foreigner.nextLong());
+        } while (image[100] == image[101] && image[101] == image[102]);
         System.arraycopy(image, 0, bytes, page * PAGE, PAGE);
         world.faults.struck(Kind.FOREIGN_BLOCK);
         foreignWrite(table, key, BlockFrame.encode(bytes, bytes.length, compressed));

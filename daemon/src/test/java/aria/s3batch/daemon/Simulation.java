@@ -130,8 +130,7 @@ final class Simulation {
 
     /** Makes the watch over a simulation's bucket. */
     interface BucketWatchMaker {
-        BucketWatch over(
-                MemoryObjectStore bucket, MemoryJournal journal, List<String> violations);
+        BucketWatch over(MemoryObjectStore bucket, MemoryJournal journal, List<String> violations);
     }
 
     void log(String line) {
@@ -249,13 +248,7 @@ final class Simulation {
                         space,
                         blockCache,
                         new Committer(
-                                store,
-                                faultyJournal,
-                                disk,
-                                this::now,
-                                Runnable::run,
-                                4,
-                                random),
+                                store, faultyJournal, disk, this::now, Runnable::run, 4, random),
                         new Applier(
                                 store,
                                 faultyJournal,
@@ -355,7 +348,8 @@ final class Simulation {
         dieIfDead("pause");
         Duration left = time;
         while (left.isPositive()) {
-            Duration step = left.compareTo(REQUEST.multipliedBy(10)) < 0 ? left : REQUEST.multipliedBy(10);
+            Duration step =
+                    left.compareTo(REQUEST.multipliedBy(10)) < 0 ? left : REQUEST.multipliedBy(10);
             pass(step);
             left = left.minus(step);
         }
@@ -401,7 +395,8 @@ final class Simulation {
                 request != null
                         && request.operation() == Operation.GET
                         && request.key().matches(".*/[0-9]+");
-        // a fetch that others wait for must not wait for others: real ones have threads of their own
+        // a fetch that others wait for must not wait for others: real ones have threads of their
+        // own
         if (inWorkers == 0 || inConductor || ofBlock || inWorkers > OVERTAKING_MAX) {
             return;
         }
@@ -434,8 +429,7 @@ final class Simulation {
             }
             Optional<Failure> failure = faults.ofStore(request, condition);
             boolean write =
-                    request.operation() == Operation.PUT
-                            || request.operation() == Operation.DELETE;
+                    request.operation() == Operation.PUT || request.operation() == Operation.DELETE;
             if (write && failure.isEmpty() && faults.kills()) {
                 faults.struck(Kind.KILL_AFTER_A_WRITE);
                 dead = true;
