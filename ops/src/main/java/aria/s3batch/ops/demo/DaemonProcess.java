@@ -84,7 +84,11 @@ public final class DaemonProcess implements AutoCloseable {
      * @throws IOException it ended instead; the message shows its log
      */
     public static DaemonProcess start(Home home) throws IOException {
-        Process process = launch(home);
+        return started(home, launch(home));
+    }
+
+    /** As {@link #start}, of a daemon that is launched already. */
+    public static DaemonProcess started(Home home, Process process) throws IOException {
         try {
             UnixSocket.await(home.socket(), process, home.log(), START_LIMIT);
         } catch (IOException e) {
