@@ -84,25 +84,55 @@ public final class DaemonProcess implements AutoCloseable {
      * @throws IOException it ended instead; the message shows its log
      */
     public static DaemonProcess start(Home home) throws IOException {
-        Process process = launch(home);
+        DaemonProcess daemon = launch(home, List.of());
+        daemon.awaitSocket();
+        return daemon;
+    }
+
+    /** Starts the daemon and waits for nothing; its log is appended to. */
+    public static Process launch(Home home) throws IOException {
+        return launch(home, List.of()).process;
+    }
+
+    /**
+     * As {@link #launch(Home)}.
+     *
+     * @param jvmOptions beside those of the launcher
+     */
+    public static DaemonProcess launch(Home home, List<String> jvmOptions) throws IOException {
+        List<String> command =
+                ChildJava.command(
+                        MAIN_CLASS, HEAP, List.of("--defaults-file=" + home.optionFile()));
+        command.addAll(1, jvmOptions);
+        Process process =
+                new ProcessBuilder(command)
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()))
+                        .start();
+        return new DaemonProcess(home, process);
+    }
+
+    /**
+     * Returns when its socket accepts connections.
+     *
+     * @throws IOException it ended instead, or was too slow and is killed; the message shows its log
+     */
+    public void awaitSocket() throws IOException {
         try {
             UnixSocket.await(home.socket(), process, home.log(), START_LIMIT);
         } catch (IOException e) {
             process.destroyForcibly();
             throw e;
         }
-        return new DaemonProcess(home, process);
     }
 
-    /** Starts the daemon and waits for nothing; its log is appended to. */
-    public static Process launch(Home home) throws IOException {
-        List<String> command =
-                ChildJava.command(
-                        MAIN_CLASS, HEAP, List.of("--defaults-file=" + home.optionFile()));
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()))
-                .start();
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Of a process that has ended. */
+    public int exitValue() {
+        return process.exitValue();
     }
 
     public long pid() {
