@@ -77,10 +77,10 @@ final class BatchScript {
     }
 
     /**
-     * @param inParts as {@link FixtureTable#stage}
+     * @param inHalves as {@link FixtureTable#stage}
      * @throws IOException the daemon died
      */
-    void run(int pagesMax, boolean inParts) throws IOException {
+    void run(int pagesMax, boolean inHalves) throws IOException {
         @Nullable String batch = null;
         try {
             before.accept(KillPoint.Phase.BEGIN);
@@ -88,7 +88,7 @@ final class BatchScript {
             batch = begin();
             before.accept(KillPoint.Phase.STAGE);
             for (FixtureTable table : tables) {
-                table.stage(this::stage, batch, pagesMax, inParts);
+                table.stage(this::stage, batch, pagesMax, inHalves);
             }
             before.accept(KillPoint.Phase.COMMIT);
             commit(batch);

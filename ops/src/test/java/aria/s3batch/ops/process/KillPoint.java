@@ -159,7 +159,8 @@ enum KillPoint {
     List<String> tables() {
         return switch (this) {
             case TAIL_DELETE_BEFORE, TAIL_DELETE_AFTER -> List.of("trunc");
-            case BASE_READ_BEFORE -> List.of("plain", "zlib", "idx", "blobs", "part");
+            case BASE_READ_BEFORE, STAGE_READS_THE_BASE ->
+                    List.of("plain", "zlib", "idx", "blobs", "part");
             default -> TABLES;
         };
     }

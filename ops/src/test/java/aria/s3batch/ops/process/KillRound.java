@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.StatusDocument;
-import aria.s3batch.format.Fixture;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 
@@ -114,7 +113,7 @@ final class KillRound {
             names.add(second);
         }
         for (String name : names) {
-            tables.add(new FixtureTable(bucket, Fixture.of(name), database));
+            tables.add(new FixtureTable(name, bucket, database));
         }
         boolean fenced = point != null && (inReplay || point.needsFence());
         readers = fenced || random.nextInt(3) > 0 ? "fence" : oneOf(List.of("refresh", "none"));
@@ -157,7 +156,7 @@ final class KillRound {
     /** The points at which it killed, in order; fewer than planned if the batch was done before. */
     List<KillPoint> run() throws Exception {
         proxy.note("round " + this);
-        tables.forEach(FixtureTable::load);
+        tables.forEach(FixtureTable::reset);
         List<KillPoint> reached = new ArrayList<>();
         newWeather();
         BatchScript.Answer answer = firstLife(reached);
@@ -201,12 +200,12 @@ final class KillRound {
         }
         var script = new BatchScript(daemon, tables, readers, this::arm, this::passed, proxy::note);
         int pagesMax = 1 + random.nextInt(8);
-        boolean inParts = kill.point == KillPoint.STAGE_READS_THE_BASE || random.nextInt(3) == 0;
+        boolean inHalves = kill.point == KillPoint.STAGE_READS_THE_BASE || random.nextInt(3) == 0;
         CompletableFuture<Void> ended =
                 CompletableFuture.runAsync(
                         () -> {
                             try {
-                                script.run(pagesMax, inParts);
+                                script.run(pagesMax, inHalves);
                             } catch (IOException e) {
                                 throw new UncheckedIOException(e);
                             }
@@ -402,9 +401,9 @@ final class KillRound {
 
     private void assertEnd(DaemonProcess daemon, BatchScript.Answer answer) throws IOException {
         switch (answer) {
-            case NONE -> tables.forEach(FixtureTable::assertAsBefore);
-            case COMMITTED -> tables.forEach(FixtureTable::assertAsCommitted);
-            case UNKNOWN -> assertAllBeforeOrAllCommitted();
+            case NONE -> tables.forEach(FixtureTable::assertIsAsBefore);
+            case COMMITTED -> tables.forEach(FixtureTable::assertIsAsCommitted);
+            case UNKNOWN -> assertIsOneOfBoth();
         }
         StatusDocument status = status(daemon);
         assertThat(status.batches()).isEmpty();
@@ -428,16 +427,14 @@ final class KillRound {
         lane.assertNoCopiesOf(database);
     }
 
-    private void assertAllBeforeOrAllCommitted() {
-        boolean before;
+    private void assertIsOneOfBoth() {
         try {
-            tables.getFirst().assertAsBefore();
-            before = true;
-        } catch (AssertionError e) {
-            before = false;
+            tables.forEach(FixtureTable::assertIsAsBefore);
+            proxy.note("unanswered commit: as before");
+        } catch (AssertionError notBefore) {
+            proxy.note("unanswered commit: not as before");
+            tables.forEach(FixtureTable::assertIsAsCommitted);
         }
-        proxy.note(before ? "unanswered commit: as before" : "unanswered commit: as committed");
-        tables.forEach(before ? FixtureTable::assertAsBefore : FixtureTable::assertAsCommitted);
     }
 
     private static long millis(int millis) {

@@ -153,6 +153,7 @@ final class KillRounds {
         } catch (Exception | AssertionError e) {
             throw new AssertionError(failure(lane, planned, round, e), e);
         }
+        System.out.printf("%d: %s, reached %s%n", planned.number(), round, points);
         for (int i = 0; i < points.size(); i++) {
             reached.merge(points.get(i) + (i == 0 ? "" : " in replay"), 1, Integer::sum);
         }

@@ -13,6 +13,11 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Weather {
     static final Weather CALM = new Weather(0, 0);
 
+    private static final String PROBE = "_aria_s3_batch/probe/";
+
+    /** A start that fails in its probe tells little and takes long. */
+    private static final int PROBE_LUCK = 10;
+
     private static final List<Fault> FAULTS =
             Arrays.stream(Fault.values()).filter(fault -> fault != Fault.NONE).toList();
 
@@ -42,11 +47,12 @@ final class Weather {
                         request.verb(),
                         request.key()
                                 .replaceFirst("(_aria_s3_batch/fence/)[^/]*", "$1")
-                                .replaceFirst("(_aria_s3_batch/probe/).*", "$1"));
+                                .replaceFirst(PROBE + ".*", PROBE));
         int count = seen.merge(named, 1, Integer::sum);
         var random = new Random(seed * 31 * 31 + named.toString().hashCode() * 31L + count);
         random.nextLong(); // seeds that lie close together begin alike
-        if (random.nextDouble() >= rate) {
+        double share = named.key().equals(PROBE) ? rate / PROBE_LUCK : rate;
+        if (random.nextDouble() >= share) {
             return new Drawn(Fault.NONE, random);
         }
         List<Fault> fitting = FAULTS.stream().filter(fault -> fault.fits(request)).toList();
