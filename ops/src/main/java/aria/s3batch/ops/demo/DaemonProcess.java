@@ -84,7 +84,12 @@ public final class DaemonProcess implements AutoCloseable {
      * @throws IOException it ended instead; the message shows its log
      */
     public static DaemonProcess start(Home home) throws IOException {
-        DaemonProcess daemon = launch(home, List.of());
+        return started(home, launch(home));
+    }
+
+    /** As {@link #start}, of a daemon that is launched already. */
+    public static DaemonProcess started(Home home, Process process) throws IOException {
+        var daemon = new DaemonProcess(home, process);
         daemon.awaitSocket();
         return daemon;
     }
