@@ -96,25 +96,18 @@ public final class DaemonProcess implements AutoCloseable {
 
     /** Starts the daemon and waits for nothing; its log is appended to. */
     public static Process launch(Home home) throws IOException {
-        return launch(home, List.of()).process;
-    }
-
-    /**
-     * As {@link #launch(Home)}.
-     *
-     * @param jvmOptions beside those of the launcher
-     */
-    public static DaemonProcess launch(Home home, List<String> jvmOptions) throws IOException {
         List<String> command =
                 ChildJava.command(
                         MAIN_CLASS, HEAP, List.of("--defaults-file=" + home.optionFile()));
-        command.addAll(1, jvmOptions);
-        Process process =
-                new ProcessBuilder(command)
-                        .redirectErrorStream(true)
-                        .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()))
-                        .start();
-        return new DaemonProcess(home, process);
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()))
+                .start();
+    }
+
+    /** As {@link #start}, but waits for nothing: see {@link #awaitSocket}. */
+    public static DaemonProcess starting(Home home) throws IOException {
+        return new DaemonProcess(home, launch(home));
     }
 
     /**

@@ -19,9 +19,6 @@ import java.util.stream.Collectors;
  * end of a round serves the next.
  */
 final class KillLane implements AutoCloseable {
-    /** A process that lives for a second or two: no time to compile twice. */
-    private static final List<String> SHORT_LIFE = List.of("-XX:TieredStopAtLevel=1");
-
     private static final int LOG_LINES = 60;
 
     private final Bucket bucket;
@@ -60,7 +57,7 @@ final class KillLane implements AutoCloseable {
     DaemonProcess launch() throws IOException {
         proxy.note("start");
         starts++;
-        daemon = DaemonProcess.launch(home, SHORT_LIFE);
+        daemon = DaemonProcess.starting(home);
         return daemon;
     }
 
