@@ -16,7 +16,7 @@ import java.util.random.RandomGenerator;
  * A journal in memory that can lose power, as RocksDB does: what was written since the last synced write
  * is lost from some point on. Closing it changes nothing, so it serves one process after the other.
  */
-final class MemoryJournal implements CommitJournal {
+public final class MemoryJournal implements CommitJournal {
     private record Table(BatchId batch, int number) implements Comparable<Table> {
         @Override
         public int compareTo(Table other) {
@@ -35,7 +35,7 @@ final class MemoryJournal implements CommitJournal {
     private boolean failing;
 
     /** Loses power. Of what was not synced a random part stays, from the oldest on; nothing without chance. */
-    synchronized void crash(@Nullable RandomGenerator chance) {
+    public synchronized void crash(@Nullable RandomGenerator chance) {
         int kept = chance == null ? 0 : chance.nextInt(unsynced.size() + 1);
         for (Done lost : unsynced.subList(kept, unsynced.size())) {
             TreeMap<String, String> objects = done.get(lost.table());

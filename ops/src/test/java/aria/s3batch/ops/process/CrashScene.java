@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.SortedMap;
 import java.util.stream.Stream;
 
 /**
@@ -69,10 +68,6 @@ final class CrashScene implements AutoCloseable {
         return table.stageAll(daemon, batch);
     }
 
-    void stageSome(DaemonProcess daemon, String batch) throws IOException {
-        table.stageSome(daemon, batch);
-    }
-
     void commit(DaemonProcess daemon, String batch) throws IOException {
         FixtureTable.commit(daemon, batch);
     }
@@ -83,13 +78,6 @@ final class CrashScene implements AutoCloseable {
 
     void awaitAllApplied(DaemonProcess daemon) throws Exception {
         FixtureTable.awaitAllApplied(daemon);
-    }
-
-    /** But for a fence that is up. */
-    void assertTableIsAsBefore() {
-        SortedMap<String, byte[]> found = bucket.objects("");
-        found.keySet().removeIf(key -> key.startsWith("_aria_s3_batch/fence/"));
-        table.assertIsAsBefore(found);
     }
 
     void assertTableIsAsCommitted() {

@@ -17,13 +17,15 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One fixture's table in a bucket. It takes a batch with the fixture's changes through its life, over the
- * API, and says what the table's objects must be before and after it.
+ * One fixture's table in a bucket, also in a database of another name, so that many can be there at once.
+ * It takes a batch with the fixture's changes through its life, over the API, and says what the table's
+ * objects must be before and after it.
  */
 public final class FixtureTable {
     static final Duration LIMIT = Duration.ofSeconds(60);
@@ -37,76 +39,137 @@ public final class FixtureTable {
 
     private final Fixture fixture;
     private final Bucket bucket;
+    private final String database;
 
     public FixtureTable(String fixture, Bucket bucket) {
         this.fixture = Fixture.of(fixture);
         this.bucket = bucket;
+        this.database = this.fixture.database();
     }
 
-    /** The table's objects now, with those of its partitions. */
+    FixtureTable(String fixture, Bucket bucket, String database) {
+        this.fixture = Fixture.of(fixture);
+        this.bucket = bucket;
+        this.database = database;
+    }
+
+    /** How a request about a batch is made; it throws if that fails. */
+    interface Requests {
+        void send(String method, String path, byte[] body) throws IOException;
+    }
+
+    /** The table's objects now, with those of its partitions, by the keys that the fixture has. */
     public SortedMap<String, byte[]> objects() {
-        String table = fixture.table().path();
-        SortedMap<String, byte[]> objects = new TreeMap<>(bucket.objects(table + "/"));
-        objects.putAll(bucket.objects(table + "#P#"));
+        SortedMap<String, byte[]> objects = new TreeMap<>();
+        for (String prefix : List.of("/", "#P#")) {
+            bucket.objects(path() + prefix)
+                    .forEach(
+                            (key, object) ->
+                                    objects.put(
+                                            fixture.database() + key.substring(database.length()),
+                                            object));
+        }
         return objects;
     }
 
     /** Makes the table what it is before the batch. */
     public void reset() {
-        objects().keySet().forEach(bucket::delete);
-        bucket.putAll(fixture.before());
+        objects().keySet().forEach(key -> bucket.delete(here(key)));
+        fixture.before().forEach((key, object) -> bucket.put(here(key), object));
+    }
+
+    /** As {@code begin} takes it. */
+    String path() {
+        return database + "/" + fixture.table().table();
+    }
+
+    /** The key in the bucket of what the fixture has under this one. */
+    private String here(String key) {
+        return database + key.substring(fixture.database().length());
     }
 
     public String begin(DaemonProcess daemon) throws IOException {
-        TableName table = fixture.table();
-        String body = "{\"tables\":[\"%s/%s\"]}".formatted(table.database(), table.table());
+        String body = "{\"tables\":[\"%s\"]}".formatted(path());
         String begun = ok(daemon, "POST", "/v1/batches", body.getBytes(StandardCharsets.UTF_8));
         return JSON.readTree(begun).get("batch").asText();
     }
 
     /** Stages every page that the fixture's SQL changed; returns how many requests that took. */
     public int stageAll(DaemonProcess daemon, String batch) throws IOException {
-        int requests = 0;
-        for (TableName unit : fixture.units()) {
-            for (TableFile file : TableFile.values()) {
-                requests += stageFile(daemon, batch, unit, file);
-            }
-        }
-        return requests;
+        return stage((method, path, body) -> ok(daemon, method, path, body), batch, 1, false);
     }
 
     /** Stages some pages of the data file: work that is lost in a crash. */
     public void stageSome(DaemonProcess daemon, String batch) throws IOException {
-        int requests = stageFile(daemon, batch, fixture.units().getFirst(), TableFile.DATA);
-        assertThat(requests).isPositive();
+        Requests requests = (method, path, body) -> ok(daemon, method, path, body);
+        TableName unit = fixture.units().getFirst();
+        assertThat(stageFile(requests, batch, unit, TableFile.DATA, 1, false)).isPositive();
     }
 
-    private int stageFile(DaemonProcess daemon, String batch, TableName unit, TableFile file)
+    /**
+     * As {@link #stageAll}.
+     *
+     * @param pagesMax in one request
+     * @param inHalves some of the ranges, so that their bases are read
+     */
+    int stage(Requests requests, String batch, int pagesMax, boolean inHalves) throws IOException {
+        int count = 0;
+        for (TableName unit : fixture.units()) {
+            for (TableFile file : TableFile.values()) {
+                count += stageFile(requests, batch, unit, file, pagesMax, inHalves);
+            }
+        }
+        return count;
+    }
+
+    private int stageFile(
+            Requests requests,
+            String batch,
+            TableName unit,
+            TableFile file,
+            int pagesMax,
+            boolean inHalves)
             throws IOException {
-        String path = path(batch, unit, file);
+        String path =
+                "/v1/batches/%s/tables/%s/%s/%s"
+                        .formatted(batch, segment(database), segment(unit.table()), file.key());
         byte[] before = fixture.local(unit, file, false);
         byte[] after = fixture.local(unit, file, true);
         int pageBytes = fixture.headerBefore(unit).pageBytes();
-        int requests = 0;
+        int count = 0;
         if (after.length < before.length) {
-            ok(daemon, "POST", path + "/truncate?bytes=" + after.length, NOTHING);
-            requests++;
+            requests.send("POST", path + "/truncate?bytes=" + after.length, NOTHING);
+            count++;
         }
-        for (int at = 0; at < after.length; at += pageBytes) {
-            int end = at + pageBytes;
-            boolean same = end <= before.length && Arrays.equals(before, at, end, after, at, end);
-            if (!same) {
-                byte[] page = Arrays.copyOfRange(after, at, end);
-                ok(daemon, "PUT", path + "?page=" + at / pageBytes, page);
-                requests++;
+        for (int at = 0; at < after.length; ) {
+            int end = at;
+            while (end < after.length
+                    && end < at + pagesMax * pageBytes
+                    && differs(before, after, end, end + pageBytes)) {
+                end += pageBytes;
             }
+            if (end == at) {
+                at += pageBytes;
+                continue;
+            }
+            if (inHalves && count % 3 == 0 && end <= before.length) {
+                int half = at + pageBytes / 2;
+                byte[] first = Arrays.copyOfRange(after, at, half);
+                requests.send("PUT", path + "?offset=" + at, first);
+                byte[] second = Arrays.copyOfRange(after, half, end);
+                requests.send("PUT", path + "?offset=" + half, second);
+            } else {
+                byte[] pages = Arrays.copyOfRange(after, at, end);
+                requests.send("PUT", path + "?page=" + at / pageBytes, pages);
+            }
+            count++;
+            at = end;
         }
-        return requests;
+        return count;
     }
 
-    private static String path(String batch, TableName unit, TableFile file) {
-        return "/v1/batches/%s/tables/%s/%s/%s"
-                .formatted(batch, segment(unit.database()), segment(unit.table()), file.key());
+    private static boolean differs(byte[] before, byte[] after, int at, int end) {
+        return end > before.length || !Arrays.equals(before, at, end, after, at, end);
     }
 
     private static String segment(String name) {
@@ -179,6 +242,24 @@ public final class FixtureTable {
                                 .isEqualTo(withoutVersion(object));
                     }
                 });
+    }
+
+    void assertIsAsBefore() {
+        assertIsAsBefore(objects());
+    }
+
+    void assertIsAsCommitted() {
+        assertIsAsCommitted(objects());
+    }
+
+    /** A server that finds frm without aria hangs. */
+    void assertNoFrmAlone() {
+        var keys = bucket.versions(path()).keySet();
+        if (keys.contains(path() + "/frm")) {
+            for (TableName unit : fixture.units()) {
+                assertThat(keys).as("frm is there").contains(here(unit.path() + "/aria"));
+            }
+        }
     }
 
     @Override
