@@ -267,7 +267,8 @@ final class JournalDamageTest {
                         .orElseThrow();
         byte[] whole = log.getValue();
         int lostUntil = (whole.length / 512 + 1) * 512;
-        for (int byteBehind : new int[] {1, 4, 5, 6, 7, 8, 11, 131, 255}) { // types of records, most
+        for (int byteBehind :
+                new int[] {1, 4, 5, 6, 7, 8, 11, 131, 255}) { // types of records, most
             byte[] torn = Arrays.copyOf(whole, lostUntil + 600);
             Arrays.fill(torn, lostUntil, torn.length, (byte) byteBehind);
             recoverWith(log.getKey(), torn, "sectors full of %d".formatted(byteBehind));

@@ -100,7 +100,7 @@ final class PowerLossTest {
         var life = new Life(home, bucket, tables, chance);
         try {
             for (int i = 0; i < CUTS_PER_LIFE; i++) {
-                life.dayWithCut(CutPoint.draw((int) (seed * CUTS_PER_LIFE + i), chance));
+                life.dayWithCut(CutPoint.draw(seed * CUTS_PER_LIFE + i, chance));
             }
             life.lastDay();
         } catch (Exception | AssertionError e) {
