@@ -33,7 +33,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * -Dkill.rounds=N} another number.
  */
 final class KillRounds {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    static final boolean LONG = Boolean.getBoolean("tests.long");
     private static final int ROUNDS = Integer.getInteger("kill.rounds", LONG ? 100 : 6);
     private static final int ONLY_ROUND = Integer.getInteger("kill.round", 0);
     private static final int LANES = 3;
