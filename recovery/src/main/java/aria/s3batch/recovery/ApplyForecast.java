@@ -51,7 +51,7 @@ public record ApplyForecast(
                         lengths(table, TableFile.DATA));
         List<String> refusals = new ArrayList<>();
         for (TableFile file : TableFile.values()) {
-            ApplyPlan.tooManyHoles(record.geometry(), file, lengths(table, file), pages)
+            ApplyPlan.refusal(record.geometry(), file, lengths(table, file), pages)
                     .ifPresent(refusals::add);
         }
         if (!refusals.isEmpty()) {

@@ -27,10 +27,29 @@ final class ApplyPlan {
      */
     static final long HOLES_MAX = 1 << 14;
 
+    /**
+     * Most blocks that a file may lose: 2 TiB of 4 MiB. No checksum covers the header in S3, and one wrong
+     * bit in a length of it makes a file, and so a list of its blocks, that no memory holds.
+     */
+    static final long CUT_MAX = 1 << 19;
+
     private ApplyPlan() {}
 
-    /** Says so if a file would have too many holes; {@link #blocks} must not be asked then. */
-    static Optional<String> tooManyHoles(
+    /** Why there can be no plan for a file; {@link #blocks} must not be asked then. */
+    static Optional<String> refusal(
+            TableGeometry geometry, TableFile file, FileLengths lengths, StagedPages pages)
+            throws IOException {
+        long cut =
+                geometry.blockCount(file, lengths.baseBytes())
+                        - geometry.blockCount(file, lengths.keptBytes());
+        return cut > CUT_MAX
+                ? Optional.of(
+                        "its header in S3 says that the %s file has %d bytes, of which the batch would cut off %d blocks, more than %d: either that header is damaged (check the table), or the table is too large to be cut by a batch"
+                                .formatted(file.key(), lengths.baseBytes(), cut, CUT_MAX))
+                : tooManyHoles(geometry, file, lengths, pages);
+    }
+
+    private static Optional<String> tooManyHoles(
             TableGeometry geometry, TableFile file, FileLengths lengths, StagedPages pages)
             throws IOException {
         long grown =

@@ -212,9 +212,9 @@ public final class Committer {
         if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
         }
-        ApplyPlan.tooManyHoles(base.geometry(), TableFile.INDEX, index.get(), pages)
+        ApplyPlan.refusal(base.geometry(), TableFile.INDEX, index.get(), pages)
                 .ifPresent(refusals::add);
-        ApplyPlan.tooManyHoles(base.geometry(), TableFile.DATA, data.get(), pages)
+        ApplyPlan.refusal(base.geometry(), TableFile.DATA, data.get(), pages)
                 .ifPresent(refusals::add);
         if (!refusals.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
