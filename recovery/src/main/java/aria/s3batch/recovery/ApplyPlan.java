@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Which objects of a table a batch writes and deletes, from its staged pages and lengths alone: no
@@ -98,6 +99,15 @@ final class ApplyPlan {
         List<BlockRecord> blocks = new ArrayList<>(touched.size());
         touched.forEach((block, table) -> blocks.add(new BlockRecord(block, null, table.build())));
         return blocks;
+    }
+
+    /** The first block of each file of which a plan writes any block, where there is one in S3. */
+    static List<BlockName> firstBlocks(TableRecord table, List<BlockRecord> plan) {
+        return Stream.of(TableFile.values())
+                .filter(file -> plan.stream().anyMatch(block -> block.block().file() == file))
+                .map(file -> new BlockName(file, 1))
+                .filter(first -> table.baseLength(first) > 0)
+                .toList();
     }
 
     private static void addResized(

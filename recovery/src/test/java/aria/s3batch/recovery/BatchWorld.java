@@ -139,7 +139,7 @@ final class BatchWorld implements AutoCloseable {
         cache.read(file, 0, seen);
         for (int at = 0; at < local.length; at += pageBytes) {
             ByteBuffer page = ByteBuffer.wrap(local, at, pageBytes).slice();
-            if (at >= readable || !seen.slice(at, pageBytes).equals(page)) {
+            if (at + pageBytes > readable || !seen.slice(at, pageBytes).equals(page)) {
                 cache.stagePages(file, at / pageBytes, page);
             }
         }
