@@ -1,5 +1,7 @@
 package aria.s3batch.diskcache;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -7,8 +9,9 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * A disk whose n-th call fails, once; or that call and all after it. A write that fails leaves its first
- * half in the file. Reads, writes, syncs, creation and deletion count; closing does not.
+ * A disk whose n-th call fails, once; or that call and all after it; or those that a {@link Chance} picks. A
+ * write that fails leaves its first part in the file. Reads, writes, syncs, creation and deletion count;
+ * closing does not.
  */
 public final class FaultyDisk implements Disk {
     private final Disk disk;
@@ -16,6 +19,19 @@ public final class FaultyDisk implements Disk {
     private long failFrom = Long.MAX_VALUE;
     private long failUntil = Long.MAX_VALUE;
     private Function<String, IOException> fault = IOException::new;
+    private @Nullable Chance chance;
+
+    /** Decides over every call by itself: for a simulation. */
+    public interface Chance {
+        /**
+         * @param call such as {@code write /cache/x}
+         * @return null for a call that works
+         */
+        @Nullable IOException failureOf(String call);
+
+        /** How many bytes of a write that fails are in the file all the same: fewer than {@code bytes}. */
+        int written(int bytes);
+    }
 
     public FaultyDisk(Disk disk) {
         this.disk = disk;
@@ -37,6 +53,11 @@ public final class FaultyDisk implements Disk {
 
     public void heal() {
         failFrom = Long.MAX_VALUE;
+        chance = null;
+    }
+
+    public void failByChance(Chance decides) {
+        chance = decides;
     }
 
     /** Calls since the last {@code fail...}. */
@@ -44,14 +65,18 @@ public final class FaultyDisk implements Disk {
         return calls;
     }
 
-    private boolean fails() {
+    private @Nullable IOException failureOf(String what) {
         calls++;
-        return calls >= failFrom && calls <= failUntil;
+        if (calls >= failFrom && calls <= failUntil) {
+            return fault.apply("injected: " + what);
+        }
+        return chance == null ? null : chance.failureOf(what);
     }
 
     private void step(String what) throws IOException {
-        if (fails()) {
-            throw fault.apply("injected: " + what);
+        IOException failure = failureOf(what);
+        if (failure != null) {
+            throw failure;
         }
     }
 
@@ -127,9 +152,12 @@ public final class FaultyDisk implements Disk {
 
         @Override
         public void write(ByteBuffer src, long position) throws IOException {
-            if (fails()) {
-                file.write(src.slice(src.position(), src.remaining() / 2), position);
-                throw fault.apply("injected: write " + path());
+            IOException failure = failureOf("write " + path());
+            if (failure != null) {
+                int bytes = src.remaining();
+                int written = chance == null ? bytes / 2 : chance.written(bytes);
+                file.write(src.slice(src.position(), written), position);
+                throw failure;
             }
             file.write(src, position);
         }

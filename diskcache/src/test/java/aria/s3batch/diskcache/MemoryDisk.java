@@ -21,14 +21,18 @@ import java.util.random.RandomGenerator;
 /**
  * A disk in memory that can lose power. {@link #crash()} loses all that no sync promised: bytes written
  * since the last sync of their file, names created or deleted since the last sync of their directory.
- * {@link #crash(RandomGenerator)} loses any part of that, as a real disk may: sector by sector, name by
- * name. Files opened before a crash are unusable after it.
+ * {@link #crash(RandomGenerator)} loses any part of that, as a real disk may: by sectors of 512 or 4096
+ * bytes, name by name. Files opened before a crash are unusable after it.
  */
 public final class MemoryDisk implements Disk {
-    private static final int SECTOR_BYTES = 512;
+    private static final int SMALL_SECTOR_BYTES = 512;
+    private static final int LARGE_SECTOR_BYTES = 4096;
 
     private final long capacityBytes;
     private int life;
+    private long kept;
+    private long lost;
+    private long torn;
 
     /** What a name leads to. Directories are files that hold nothing. */
     private static final class Node {
@@ -58,11 +62,11 @@ public final class MemoryDisk implements Disk {
             byte[] synced = Arrays.copyOf(bytes, length);
             byte[] before = Arrays.copyOf(durable, length);
             givenUp.stream()
-                    .map(sector -> sector * SECTOR_BYTES)
+                    .map(sector -> sector * SMALL_SECTOR_BYTES)
                     .filter(at -> at < length)
                     .forEach(
                             at -> {
-                                int count = Math.min(SECTOR_BYTES, length - at);
+                                int count = Math.min(SMALL_SECTOR_BYTES, length - at);
                                 System.arraycopy(before, at, synced, at, count);
                             });
             durable = synced;
@@ -70,10 +74,10 @@ public final class MemoryDisk implements Disk {
 
         void failSync() {
             byte[] before = Arrays.copyOf(durable, length);
-            for (int at = 0; at < length; at += SECTOR_BYTES) {
-                int end = Math.min(at + SECTOR_BYTES, length);
+            for (int at = 0; at < length; at += SMALL_SECTOR_BYTES) {
+                int end = Math.min(at + SMALL_SECTOR_BYTES, length);
                 if (!Arrays.equals(bytes, at, end, before, at, end)) {
-                    givenUp.set(at / SECTOR_BYTES);
+                    givenUp.set(at / SMALL_SECTOR_BYTES);
                 }
             }
         }
@@ -117,6 +121,7 @@ public final class MemoryDisk implements Disk {
         names.keySet().removeIf(path -> !isReachable(left, path));
         for (Node node : names.values()) {
             byte[] bytes = chance == null ? node.durable : torn(node, chance);
+            count(node, bytes);
             node.bytes = bytes.clone();
             node.length = bytes.length;
             node.durable = bytes.clone();
@@ -143,12 +148,42 @@ public final class MemoryDisk implements Disk {
         return true;
     }
 
+    private void count(Node node, byte[] left) {
+        byte[] written = Arrays.copyOf(node.bytes, node.length);
+        if (Arrays.equals(written, node.durable)) {
+            return;
+        }
+        if (Arrays.equals(left, written)) {
+            kept++;
+        } else if (Arrays.equals(left, node.durable)) {
+            lost++;
+        } else {
+            torn++;
+        }
+    }
+
+    /** Files with unsynced bytes, over all crashes, of which the crash kept all. */
+    public synchronized long kept() {
+        return kept;
+    }
+
+    /** As {@link #kept}: of which it kept nothing. */
+    public synchronized long lost() {
+        return lost;
+    }
+
+    /** As {@link #kept}: of which it kept a part. */
+    public synchronized long torn() {
+        return torn;
+    }
+
     private static byte[] torn(Node node, RandomGenerator chance) {
+        int sector = chance.nextBoolean() ? SMALL_SECTOR_BYTES : LARGE_SECTOR_BYTES;
         int length = chance.nextBoolean() ? node.length : node.durable.length;
         byte[] bytes = Arrays.copyOf(node.durable, length);
-        for (int at = 0; at < Math.min(length, node.length); at += SECTOR_BYTES) {
+        for (int at = 0; at < Math.min(length, node.length); at += sector) {
             if (chance.nextBoolean()) {
-                int end = Math.min(at + SECTOR_BYTES, Math.min(length, node.length));
+                int end = Math.min(at + sector, Math.min(length, node.length));
                 System.arraycopy(node.bytes, at, bytes, at, end - at);
             }
         }
@@ -340,7 +375,8 @@ public final class MemoryDisk implements Disk {
                 long end = position + src.remaining();
                 resize(Math.max(end, node.length));
                 node.givenUp.clear(
-                        (int) (position / SECTOR_BYTES), (int) Math.ceilDiv(end, SECTOR_BYTES));
+                        (int) (position / SMALL_SECTOR_BYTES),
+                        (int) Math.ceilDiv(end, SMALL_SECTOR_BYTES));
                 src.get(node.bytes, (int) position, src.remaining());
             }
         }

@@ -95,6 +95,9 @@ public final class SyntheticTable {
             random.nextBytes(image);
         }
         int covered = PAGE_BYTES - PageChecksum.BYTES;
+        if (file == TableFile.DATA && BitmapPage.isBitmap(page, PAGE_BYTES)) {
+            allInUse(image, 1 + random.nextInt(7));
+        }
         if (file == TableFile.INDEX) {
             covered = PAGE_BYTES / 2;
             image[0] = 0; // key 0
@@ -110,6 +113,14 @@ public final class SyntheticTable {
             image[PAGE_BYTES - PageChecksum.BYTES + i] = (byte) (checksum >>> 8 * i);
         }
         return image;
+    }
+
+    /** Damage of a page that its bitmap calls empty is nobody's business: there are none. */
+    private static void allInUse(byte[] bitmap, int bitsOfAPage) {
+        int bitsOfEight = bitsOfAPage * 0x249249;
+        for (int i = 0; i < bitmap.length; i++) {
+            bitmap[i] = (byte) (bitsOfEight >>> 8 * (i % 3));
+        }
     }
 
     public TableName name() {

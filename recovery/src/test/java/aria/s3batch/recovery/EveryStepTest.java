@@ -289,6 +289,7 @@ final class EveryStepTest {
                 table.cache().discard();
             }
             started.folder().delete();
+            started.blockCache.dropBatch(BatchWorld.BATCH);
         }
 
         /** A batch that waits for the store is applied again when that is back. */

@@ -19,7 +19,7 @@ import java.util.random.RandomGenerator;
  * A journal in memory that can lose power, as RocksDB does: what was written since the last synced write
  * is lost from some point on. Closing it changes nothing, so it serves one process after the other.
  */
-final class MemoryJournal implements CommitJournal {
+public final class MemoryJournal implements CommitJournal {
     private enum Kind {
         BATCH,
         BLOCK,
@@ -55,7 +55,7 @@ final class MemoryJournal implements CommitJournal {
     private boolean syncFails;
 
     /** Loses power. Of what was not synced a random part stays, from the oldest on; nothing without chance. */
-    synchronized void crash(@Nullable RandomGenerator chance) {
+    public synchronized void crash(@Nullable RandomGenerator chance) {
         int kept = chance == null ? 0 : chance.nextInt(unsynced.size() + 1);
         for (Map<Row, @Nullable Object> lost :
                 unsynced.reversed().subList(0, unsynced.size() - kept)) {

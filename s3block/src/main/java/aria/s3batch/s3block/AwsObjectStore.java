@@ -29,6 +29,11 @@ import java.util.random.RandomGenerator;
  * A bucket reached with the AWS SDK's synchronous client. Connecting asks nothing of the network; the
  * first conditional write, or {@link #facts()}, finds out what the endpoint can do.
  *
+ * <p>An answer whose connection ended in mid-head looks whole to the SDK's HTTP client, only shorter. Of a
+ * GET the missing body tells. Of HEAD and PUT it is noticed when it hits the ETag, or ended before it or
+ * before the length; otherwise the length, or the metadata of a {@link #head}, may be less than was sent.
+ * So a HEAD that contradicts what is expected is to be confirmed by a GET.
+ *
  * <p>Where the endpoint ignores a condition, the object is compared with a HEAD just before it is
  * written: a foreign write between the two is lost. {@code facts()} says where that is so.
  */
@@ -113,7 +118,9 @@ public final class AwsObjectStore implements ObjectStore {
                             + OBJECT_BYTES_MAX);
         }
         byte[] bytes;
+        String etag;
         try {
+            etag = bareEtag("GET " + key, answer.eTag());
             bytes = body.readNBytes(length.intValue());
             if (bytes.length != length) {
                 throw new EOFException(
@@ -124,9 +131,7 @@ public final class AwsObjectStore implements ObjectStore {
             throw RetryableException.create(e.toString(), e);
         }
         return new StoredObject(
-                new ObjectVersion(
-                        bareEtag(answer.eTag()), length, answer.lastModified(), answer.metadata()),
-                bytes);
+                new ObjectVersion(etag, length, answer.lastModified(), answer.metadata()), bytes);
     }
 
     @Override
@@ -134,10 +139,14 @@ public final class AwsObjectStore implements ObjectStore {
         try {
             HeadObjectResponse answer =
                     clients.reads().headObject(r -> r.bucket(settings.bucket()).key(key));
+            Long length = answer.contentLength();
+            if (length == null) {
+                throw endedInItsHead("HEAD " + key);
+            }
             return Optional.of(
                     new ObjectVersion(
-                            bareEtag(answer.eTag()),
-                            answer.contentLength(),
+                            bareEtag("HEAD " + key, answer.eTag()),
+                            length,
                             answer.lastModified(),
                             answer.metadata()));
         } catch (RuntimeException e) {
@@ -210,7 +219,10 @@ public final class AwsObjectStore implements ObjectStore {
                             .listObjectsV2Paginator(r -> r.bucket(settings.bucket()).prefix(prefix))
                             .contents()) {
                 visitor.accept(
-                        new ListedObject(object.key(), object.size(), bareEtag(object.eTag())));
+                        new ListedObject(
+                                object.key(),
+                                object.size(),
+                                bareEtag("listing " + prefix, object.eTag())));
             }
         } catch (RuntimeException e) {
             throw failures.explain(e, "listing " + prefix);
@@ -266,7 +278,7 @@ public final class AwsObjectStore implements ObjectStore {
                                             body.length,
                                             "application/octet-stream"))
                             .eTag();
-            return new PutAnswer.Stored(bareEtag(etag));
+            return new PutAnswer.Stored(bareEtag("PUT " + key, etag));
         } catch (RuntimeException e) {
             boolean conditional = ifNoneMatch != null || ifMatch != null;
             if (conditional && SdkFailures.isConditionFailed(e)) {
@@ -292,10 +304,23 @@ public final class AwsObjectStore implements ObjectStore {
         }
     }
 
-    private static String bareEtag(String etag) {
-        return etag.length() >= 2 && etag.startsWith("\"") && etag.endsWith("\"")
-                ? etag.substring(1, etag.length() - 1)
-                : etag;
+    private static String bareEtag(String request, @Nullable String etag)
+            throws StoreUnreachableException {
+        if (etag == null || etag.isEmpty()) {
+            throw endedInItsHead(request);
+        }
+        if (!etag.startsWith("\"")) {
+            return etag;
+        }
+        if (etag.length() == 1 || !etag.endsWith("\"")) {
+            throw endedInItsHead(request);
+        }
+        return etag.substring(1, etag.length() - 1);
+    }
+
+    private static StoreUnreachableException endedInItsHead(String request) {
+        return new StoreUnreachableException(
+                "the connection ended in the middle of the answer to " + request);
     }
 
     private final class ProbeWire implements EndpointProbe.Wire {

@@ -39,7 +39,7 @@ public final class ConditionalWrite {
     }
 
     /**
-     * Writes an object. One PUT, and when its answer is unclear one HEAD, rarely a GET.
+     * Writes an object. One PUT, and when its answer is unclear one HEAD; a GET before it is called foreign.
      *
      * @param condition what the object must still be: the base's ETag, or absent. With {@link
      *     Condition.Always} there are no foreign writes.
@@ -92,10 +92,27 @@ public final class ConditionalWrite {
         if (condition.equals(Condition.ifMatch(found.etag()))) {
             return new PutOutcome.Unknown(unclear);
         }
-        if (holdsUnmarked(key, found, body)) {
+        // Of the HEAD a part may have been lost, our mark for one. Of a GET it cannot.
+        Optional<StoredObject> read = store.get(key);
+        return read.isEmpty()
+                ? new PutOutcome.Unknown(unclear)
+                : judge(read.get(), body, condition, mark, unclear);
+    }
+
+    private static PutOutcome judge(
+            StoredObject read,
+            byte[] body,
+            Condition condition,
+            Map<String, String> mark,
+            IOException unclear) {
+        ObjectVersion found = read.version();
+        boolean marked = found.metadata().containsKey(BATCH_NAME);
+        boolean ours = !marked || carries(mark, found);
+        if (ours && Arrays.equals(read.body(), body)) {
             return new PutOutcome.Landed(found.etag());
         }
-        return condition instanceof Condition.Always
+        boolean base = condition.equals(Condition.ifMatch(found.etag()));
+        return base || condition instanceof Condition.Always
                 ? new PutOutcome.Unknown(unclear)
                 : new PutOutcome.ForeignWrite(found.etag());
     }
@@ -108,17 +125,6 @@ public final class ConditionalWrite {
 
     private static boolean carries(Map<String, String> mark, ObjectVersion version) {
         return version.metadata().entrySet().containsAll(mark.entrySet());
-    }
-
-    /** Whether the object has no mark at all, as where metadata is dropped, but our bytes. */
-    private boolean holdsUnmarked(String key, ObjectVersion found, byte[] body) throws IOException {
-        if (found.lengthBytes() != body.length || found.metadata().containsKey(BATCH_NAME)) {
-            return false;
-        }
-        Optional<StoredObject> read = store.get(key);
-        return read.isPresent()
-                && read.get().version().etag().equals(found.etag())
-                && Arrays.equals(read.get().body(), body);
     }
 
     /**
@@ -166,11 +172,8 @@ public final class ConditionalWrite {
      * no metadata the answer is always empty; there, a repeated {@link #write} finds out.
      */
     public Optional<ObjectVersion> landedEarlier(String key, BatchId batch) throws IOException {
-        Optional<ObjectVersion> head = store.head(key);
-        if (head.isEmpty() || !isWriteOf(head.get(), batch)) {
-            return Optional.empty();
-        }
         return store.get(key)
+                .filter(read -> isWriteOf(read.version(), batch))
                 .filter(read -> carries(markOf(batch, read.body()), read.version()))
                 .map(StoredObject::version);
     }

@@ -97,7 +97,8 @@ final class SdkFailures {
                                     || code.equals("IncompleteBody")
                                     || code.equals("XAmzContentSHA256Mismatch");
                     case 501 -> false;
-                    default -> status >= 500;
+                    // no status is less than 100: the connection ended in the middle of it
+                    default -> status >= 500 || status < 100;
                 };
         if (transientAnswer) {
             return new StoreUnreachableException(

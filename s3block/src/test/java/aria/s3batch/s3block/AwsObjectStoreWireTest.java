@@ -10,10 +10,15 @@ import com.sun.net.httpserver.HttpServer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -57,10 +62,14 @@ final class AwsObjectStoreWireTest {
                     exchange.close();
                 });
         server.start();
+        store = connect(server.getAddress().getPort());
+    }
+
+    private static AwsObjectStore connect(int port) {
         StoreSettings settings =
                 new StoreSettings(
                         "127.0.0.1",
-                        server.getAddress().getPort(),
+                        port,
                         true,
                         false,
                         "tables",
@@ -69,15 +78,14 @@ final class AwsObjectStoreWireTest {
                         "wire-secret-key",
                         StoreSettings.ProtocolVersion.AUTO,
                         2);
-        store =
-                AwsObjectStore.connect(
-                        settings,
-                        new SdkClients.Timeouts(
-                                Duration.ofSeconds(1),
-                                Duration.ofMillis(300),
-                                Duration.ofSeconds(1),
-                                Duration.ofSeconds(5)),
-                        new SplittableRandom(1));
+        return AwsObjectStore.connect(
+                settings,
+                new SdkClients.Timeouts(
+                        Duration.ofSeconds(1),
+                        Duration.ofMillis(300),
+                        Duration.ofSeconds(1),
+                        Duration.ofSeconds(5)),
+                new SplittableRandom(1));
     }
 
     @AfterEach
@@ -181,6 +189,60 @@ final class AwsObjectStoreWireTest {
         assertThatThrownBy(() -> store.get("db/t/aria"))
                 .isInstanceOf(StoreUnreachableException.class);
         assertThat(seen).hasSize(4);
+    }
+
+    /**
+     * To the SDK's HTTP client a head that the connection's end cut is a whole one with less in it.
+     *
+     * @param bytes of the answer, before the connection ends
+     */
+    private AwsObjectStore storeThatAnswers(String answered, int bytes) throws IOException {
+        var listening = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        threads.execute(
+                () -> {
+                    try (listening) {
+                        while (testEnds.getCount() > 0) {
+                            try (Socket client = listening.accept()) {
+                                client.getInputStream().read(new byte[4096]);
+                                client.getOutputStream()
+                                        .write(
+                                                answered.getBytes(StandardCharsets.US_ASCII),
+                                                0,
+                                                bytes);
+                            }
+                        }
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
+        return connect(listening.getLocalPort());
+    }
+
+    @Test
+    void putWhoseAnswerWasCutAnywhereIsUnclearOrHasTheWholeEtag() throws IOException {
+        String whole =
+                "HTTP/1.1 200 OK\r\nDate: now\r\nETag: \"abcdef\"\r\nContent-Length: 0\r\n\r\n";
+        int known = whole.indexOf("\r\nContent");
+        for (int bytes = 0; bytes <= whole.length(); bytes++) {
+            try (AwsObjectStore cut = storeThatAnswers(whole, bytes)) {
+                PutAnswer put = cut.put("k", new byte[1], Condition.always(), Map.of());
+                assertThat(put).isEqualTo(new PutAnswer.Stored("abcdef"));
+                assertThat(bytes).isGreaterThanOrEqualTo(known);
+            } catch (StoreUnreachableException e) {
+                assertThat(bytes).isLessThan(whole.length());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"HTTP/1.1 20", "HTTP/1.1 200 OK\r\nDa", "\"abcd", "\"abcdef\"\r\nCont"})
+    void headWhoseAnswerLacksItsEtagOrItsLengthIsUnclear(String cutAfter) throws IOException {
+        String whole =
+                "HTTP/1.1 200 OK\r\nDate: now\r\nETag: \"abcdef\"\r\nContent-Length: 10\r\n\r\n";
+        int bytes = whole.indexOf(cutAfter) + cutAfter.length();
+        try (AwsObjectStore cut = storeThatAnswers(whole, bytes)) {
+            assertThatThrownBy(() -> cut.head("k")).isInstanceOf(StoreUnreachableException.class);
+        }
     }
 
     @Test

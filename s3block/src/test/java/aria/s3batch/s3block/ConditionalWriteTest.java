@@ -170,6 +170,18 @@ final class ConditionalWriteTest {
         assertThat(store.requests()).hasSize(1);
     }
 
+    /** The connection ended in mid-head, after the ETag: no metadata, and half of the length. */
+    @Test
+    void headOfWhichTheMarkWasLostDoesNotMakeOurWriteForeign() throws IOException {
+        String base = base("base");
+        var cutting = new FaultyObjectStore(new CutHeads(bucket));
+        var careful = new ConditionalWrite(cutting);
+        cutting.fail(Fault.once(any(Operation.PUT), Failure.ANSWER_LOST));
+        assertThat(careful.write(KEY, OURS, Condition.ifMatch(base), BATCH))
+                .isEqualTo(new PutOutcome.Landed(etagNow()));
+        assertThat(careful.landedEarlier(KEY, BATCH)).map(ObjectVersion::etag).contains(etagNow());
+    }
+
     @Test
     void withoutMetadataTheBodiesAreCompared() throws IOException {
         String base = base("base");
@@ -228,6 +240,53 @@ final class ConditionalWriteTest {
         String foreign = base("them");
         assertThat(writer.delete(KEY, base)).isEqualTo(new DeleteOutcome.ForeignWrite(foreign));
         assertThat(bodyNow()).isEqualTo(FOREIGN);
+    }
+
+    /** An endpoint whose answers to HEAD are cut. */
+    private record CutHeads(ObjectStore store) implements ObjectStore {
+        @Override
+        public Optional<ObjectVersion> head(String key) throws IOException {
+            return store.head(key)
+                    .map(
+                            whole ->
+                                    new ObjectVersion(
+                                            whole.etag(),
+                                            whole.lengthBytes() / 2,
+                                            whole.lastModified(),
+                                            Map.of()));
+        }
+
+        @Override
+        public Optional<StoredObject> get(String key) throws IOException {
+            return store.get(key);
+        }
+
+        @Override
+        public PutAnswer put(
+                String key, byte[] body, Condition condition, Map<String, String> metadata)
+                throws IOException {
+            return store.put(key, body, condition, metadata);
+        }
+
+        @Override
+        public DeleteAnswer delete(String key, Condition condition) throws IOException {
+            return store.delete(key, condition);
+        }
+
+        @Override
+        public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
+            store.list(prefix, visitor);
+        }
+
+        @Override
+        public List<String> folders(String prefix) throws IOException {
+            return store.folders(prefix);
+        }
+
+        @Override
+        public void close() {
+            store.close();
+        }
     }
 
     /** An endpoint that drops user metadata. */

@@ -1,11 +1,15 @@
 package aria.s3batch.s3block;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -45,6 +49,14 @@ public final class FaultyObjectStore implements ObjectStore {
         CONDITION_FAILED_412,
         /** Done, but the answer says that a condition failed: the request was repeated on the way. */
         DONE_BUT_412,
+        /** Nothing was done; 503 SlowDown. */
+        SLOW_DOWN_503,
+        /** A write that nobody waits for any more, and that is done later. */
+        DONE_LATER,
+        /** The body of a GET ends early, which no client can overlook. */
+        BODY_TRUNCATED,
+        /** The body of a GET has its length, and other bytes. */
+        BODY_DAMAGED,
         /** Nothing was done: 403. */
         REFUSED,
         /** The caller dies here, before the request. */
@@ -104,7 +116,25 @@ public final class FaultyObjectStore implements ObjectStore {
         }
     }
 
+    /** Decides over every request by itself: for a simulation. */
+    public interface Chance {
+        /**
+         * Called before each request, and for each page of a listing; what others do in between, it does.
+         *
+         * @param condition {@link Condition.Always} for what is no write
+         */
+        Optional<Failure> failureOf(Request request, Condition condition);
+
+        /** Takes what is done later. */
+        void later(Request request, Condition condition, Runnable effect);
+
+        /** Changes some bytes. */
+        void damage(Request request, byte[] body);
+    }
+
     private final ObjectStore store;
+    private @Nullable Chance chance;
+    private int listingPage = Integer.MAX_VALUE;
     private final List<Fault> faults = new ArrayList<>();
     private final List<Interlude> interludes = new ArrayList<>();
     private final List<Request> requests = new ArrayList<>();
@@ -133,8 +163,19 @@ public final class FaultyObjectStore implements ObjectStore {
         return this;
     }
 
+    /** After the faults that were asked for, from here on. */
+    public synchronized void failByChance(Chance decides) {
+        chance = decides;
+    }
+
+    /** Most lines that a listing gives at a time: the next page is a request of its own. */
+    public synchronized void cutListings(int lines) {
+        listingPage = lines;
+    }
+
     /** From here on everything works. */
     public synchronized void heal() {
+        chance = null;
         faults.clear();
         interludes.clear();
     }
@@ -164,21 +205,35 @@ public final class FaultyObjectStore implements ObjectStore {
         return interludes.stream().filter(interlude -> interlude.due().strikes(request)).toList();
     }
 
-    private synchronized Optional<Failure> failureOf(Request request) {
+    private synchronized Optional<Failure> failureOf(Request request, Condition condition) {
         requests.add(request);
         for (Fault fault : faults) {
             if (fault.strikes(request)) {
                 return Optional.of(fault.failure);
             }
         }
-        return Optional.empty();
+        return chance == null ? Optional.empty() : chance.failureOf(request, condition);
     }
 
-    private <T> T call(Operation operation, String key, T conditionFailed, Call<T> call)
+    private Chance chance() {
+        Chance decided = chance;
+        if (decided == null) {
+            throw new AssertionError("only chance does that");
+        }
+        return decided;
+    }
+
+    private <T> T read(Operation operation, String key, T conditionFailed, Call<T> call)
+            throws IOException {
+        return call(operation, key, Condition.always(), conditionFailed, call);
+    }
+
+    private <T> T call(
+            Operation operation, String key, Condition condition, T conditionFailed, Call<T> call)
             throws IOException {
         Request request = new Request(operation, key);
         due(request).forEach(interlude -> interlude.action().run());
-        Optional<Failure> failure = failureOf(request);
+        Optional<Failure> failure = failureOf(request, condition);
         if (failure.isEmpty()) {
             return call.run();
         }
@@ -191,6 +246,22 @@ public final class FaultyObjectStore implements ObjectStore {
                     throw new StoreRefusedException(
                             "injected: 403 to " + request, new IOException("403"));
             case CRASH_BEFORE -> throw new Crash(request);
+            case SLOW_DOWN_503 ->
+                    throw new StoreUnreachableException("injected: 503 to " + request);
+            case BODY_TRUNCATED ->
+                    throw new StoreUnreachableException("injected: half a body of " + request);
+            case BODY_DAMAGED -> {
+                T answer = call.run();
+                if (answer instanceof Optional<?> found
+                        && found.orElse(null) instanceof StoredObject object) {
+                    chance().damage(request, object.body());
+                }
+                yield answer;
+            }
+            case DONE_LATER -> {
+                chance().later(request, condition, () -> run(call));
+                throw new StoreUnreachableException("injected: timeout of " + request);
+            }
             case CONDITION_FAILED_412 -> conditionFailed;
             case ANSWER_LOST -> {
                 call.run();
@@ -207,14 +278,22 @@ public final class FaultyObjectStore implements ObjectStore {
         };
     }
 
+    private static void run(Call<?> call) {
+        try {
+            call.run();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Override
     public Optional<StoredObject> get(String key) throws IOException {
-        return call(Operation.GET, key, Optional.empty(), () -> store.get(key));
+        return read(Operation.GET, key, Optional.empty(), () -> store.get(key));
     }
 
     @Override
     public Optional<ObjectVersion> head(String key) throws IOException {
-        return call(Operation.HEAD, key, Optional.empty(), () -> store.head(key));
+        return read(Operation.HEAD, key, Optional.empty(), () -> store.head(key));
     }
 
     @Override
@@ -223,6 +302,7 @@ public final class FaultyObjectStore implements ObjectStore {
         return call(
                 Operation.PUT,
                 key,
+                condition,
                 new PutAnswer.ConditionFailed(),
                 () -> store.put(key, body, condition, metadata));
     }
@@ -232,25 +312,51 @@ public final class FaultyObjectStore implements ObjectStore {
         return call(
                 Operation.DELETE,
                 key,
+                condition,
                 new DeleteAnswer.ConditionFailed(),
                 () -> store.delete(key, condition));
     }
 
     @Override
     public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-        call(
-                Operation.LIST,
-                prefix,
-                true,
-                () -> {
-                    store.list(prefix, visitor);
-                    return true;
-                });
+        pages(prefix, this::listed, ListedObject::key).forEach(visitor);
+    }
+
+    private List<ListedObject> listed(String prefix) throws IOException {
+        List<ListedObject> listed = new ArrayList<>();
+        store.list(prefix, listed::add);
+        return listed;
     }
 
     @Override
     public List<String> folders(String prefix) throws IOException {
-        return call(Operation.LIST, prefix, List.of(), () -> store.folders(prefix));
+        return pages(prefix, store::folders, folder -> folder);
+    }
+
+    private interface Listing<T> {
+        List<T> of(String prefix) throws IOException;
+    }
+
+    /** What was written and deleted between two pages, a listing shows in part. */
+    private <T> List<T> pages(String prefix, Listing<T> listing, Function<T, String> name)
+            throws IOException {
+        List<T> seen = new ArrayList<>();
+        List<T> page;
+        do {
+            String last = seen.isEmpty() ? "" : name.apply(seen.getLast());
+            page =
+                    read(
+                            Operation.LIST,
+                            prefix,
+                            List.of(),
+                            () ->
+                                    listing.of(prefix).stream()
+                                            .filter(line -> name.apply(line).compareTo(last) > 0)
+                                            .limit(listingPage)
+                                            .toList());
+            seen.addAll(page);
+        } while (page.size() == listingPage);
+        return seen;
     }
 
     @Override

@@ -23,7 +23,7 @@ import java.util.regex.Pattern;
  * What the kernel knows of mounted directories, in the mount namespace of this process, and the system
  * calls that end one. Root ends them by umount2(2), others by {@code fusermount3}.
  */
-final class KernelMounts {
+public final class KernelMounts {
     private static final Path MOUNTINFO = Path.of("/proc/self/mountinfo");
 
     /** proc_pid_mountinfo(5): a space, tab, newline or backslash is a backslash and three octal digits. */
@@ -85,7 +85,7 @@ final class KernelMounts {
         return new String(bytes.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
     }
 
-    static boolean isMountPoint(Path directory) throws IOException {
+    public static boolean isMountPoint(Path directory) throws IOException {
         return all().stream().anyMatch(mount -> mount.point().equals(directory));
     }
 
@@ -94,7 +94,7 @@ final class KernelMounts {
      *
      * @return false if somebody has; nothing was changed then
      */
-    static boolean unmount(Path point) throws IOException {
+    public static boolean unmount(Path point) throws IOException {
         return switch (umount2(point, UMOUNT_NOFOLLOW)) {
             case 0 -> true;
             case EBUSY -> false;
@@ -109,7 +109,7 @@ final class KernelMounts {
      *
      * @return whether the connection is known to have ended; if not, it ends with its last open file
      */
-    static boolean detach(Path point) throws IOException {
+    public static boolean detach(Path point) throws IOException {
         int forced = umount2(point, MNT_FORCE | UMOUNT_NOFOLLOW);
         if (forced == 0 || forced == EINVAL) { // EINVAL: not mounted any more
             return true;

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * libfuse 3 and the device behind it. The library's file has the name of a version, which differs, unless
  * a compiler's headers are installed, too.
  */
-final class LibFuse {
+public final class LibFuse {
     private static final Path DEVICE = Path.of("/dev/fuse");
 
     private static final List<String> NAMES =
@@ -72,7 +72,7 @@ final class LibFuse {
      * @throws BatchException something is missing, or this machine has another processor than libfuse's
      *     Java binding knows
      */
-    static FuseBuilder find() throws IOException {
+    public static FuseBuilder find() throws IOException {
         Optional<String> missing = missing();
         if (missing.isPresent()) {
             throw cannotMount(missing.get());

@@ -23,6 +23,7 @@ public final class ChildJava {
         command.addAll(jvmOptions());
         command.add("-Xmx" + heap);
         command.add("-XX:+UseSerialGC");
+        command.add("-XX:TieredStopAtLevel=1"); // they live for seconds: a third less CPU to start
         command.add("-XX:+ExitOnOutOfMemoryError");
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));

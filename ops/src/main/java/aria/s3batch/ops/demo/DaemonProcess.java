@@ -84,14 +84,14 @@ public final class DaemonProcess implements AutoCloseable {
      * @throws IOException it ended instead; the message shows its log
      */
     public static DaemonProcess start(Home home) throws IOException {
-        Process process = launch(home);
-        try {
-            UnixSocket.await(home.socket(), process, home.log(), START_LIMIT);
-        } catch (IOException e) {
-            process.destroyForcibly();
-            throw e;
-        }
-        return new DaemonProcess(home, process);
+        return started(home, launch(home));
+    }
+
+    /** As {@link #start}, of a daemon that is launched already. */
+    public static DaemonProcess started(Home home, Process process) throws IOException {
+        var daemon = new DaemonProcess(home, process);
+        daemon.awaitSocket();
+        return daemon;
     }
 
     /** Starts the daemon and waits for nothing; its log is appended to. */
@@ -103,6 +103,34 @@ public final class DaemonProcess implements AutoCloseable {
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()))
                 .start();
+    }
+
+    /** As {@link #start}, but waits for nothing: see {@link #awaitSocket}. */
+    public static DaemonProcess starting(Home home) throws IOException {
+        return new DaemonProcess(home, launch(home));
+    }
+
+    /**
+     * Returns when its socket accepts connections.
+     *
+     * @throws IOException it ended instead, or was too slow and is killed; the message shows its log
+     */
+    public void awaitSocket() throws IOException {
+        try {
+            UnixSocket.await(home.socket(), process, home.log(), START_LIMIT);
+        } catch (IOException e) {
+            process.destroyForcibly();
+            throw e;
+        }
+    }
+
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Of a process that has ended. */
+    public int exitValue() {
+        return process.exitValue();
     }
 
     public long pid() {

@@ -98,11 +98,6 @@ public final class EmbeddedS3Process implements S3Server {
         return await(held, limit, "hold");
     }
 
-    /** Whether the hold is reached, without waiting; then it is, until it ends. */
-    public boolean isHeld() {
-        return !held.isEmpty();
-    }
-
     /** Holds nothing that comes from now on; what is held stays so, like a packet lost in the net. */
     public void pass() throws IOException {
         command("pass");

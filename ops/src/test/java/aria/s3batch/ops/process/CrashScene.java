@@ -3,27 +3,15 @@ package aria.s3batch.ops.process;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.api.StatusDocument;
-import aria.s3batch.format.Fixture;
-import aria.s3batch.format.TableFile;
-import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-
 import java.io.IOException;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
-import java.util.SortedMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -31,16 +19,10 @@ import java.util.stream.Stream;
  * takes a batch through its life over the API, and says what must be true at the end.
  */
 final class CrashScene implements AutoCloseable {
-    static final Duration LIMIT = Duration.ofSeconds(60);
+    static final Duration LIMIT = FixtureTable.LIMIT;
 
-    private static final byte[] NOTHING = {};
-    private static final int FRM_VERSION_FROM = 66;
-    private static final int FRM_VERSION_TO = 82;
-
-    private final ObjectMapper mapper =
-            new ObjectMapper().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     private final Path directory;
-    private final Fixture fixture;
+    private final FixtureTable table;
     private final EmbeddedS3Process s3;
     private final Bucket bucket;
     private DaemonProcess.Home home;
@@ -48,9 +30,9 @@ final class CrashScene implements AutoCloseable {
 
     CrashScene(Path directory, String fixture) throws IOException {
         this.directory = directory;
-        this.fixture = Fixture.of(fixture);
         this.s3 = EmbeddedS3Process.start(directory.resolve("s3"));
         this.bucket = new Bucket(s3);
+        this.table = new FixtureTable(fixture, bucket);
         this.home = reset();
     }
 
@@ -65,7 +47,7 @@ final class CrashScene implements AutoCloseable {
     /** The table as before the batch, and a daemon that never ran. */
     DaemonProcess.Home reset() throws IOException {
         bucket.versions("").keySet().forEach(bucket::delete);
-        bucket.putAll(fixture.before());
+        table.reset();
         homes++;
         home =
                 DaemonProcess.Home.create(
@@ -79,80 +61,27 @@ final class CrashScene implements AutoCloseable {
     }
 
     String begin(DaemonProcess daemon) throws IOException {
-        TableName table = fixture.table();
-        String body = "{\"tables\":[\"%s/%s\"]}".formatted(table.database(), table.table());
-        JsonNode begun =
-                mapper.readTree(
-                        ok(daemon, "POST", "/v1/batches", body.getBytes(StandardCharsets.UTF_8)));
-        return begun.get("batch").asText();
+        return table.begin(daemon);
     }
 
-    /** Stages every page that the fixture's SQL changed; returns how many requests that took. */
     int stageAll(DaemonProcess daemon, String batch) throws IOException {
-        int requests = 0;
-        for (TableName unit : fixture.units()) {
-            for (TableFile file : TableFile.values()) {
-                requests += stageFile(daemon, batch, unit, file);
-            }
-        }
-        return requests;
-    }
-
-    /** Stages some pages of the data file: work that is lost in a crash. */
-    void stageSome(DaemonProcess daemon, String batch) throws IOException {
-        int requests = stageFile(daemon, batch, fixture.units().getFirst(), TableFile.DATA);
-        assertThat(requests).isPositive();
+        return table.stageAll(daemon, batch);
     }
 
     void commit(DaemonProcess daemon, String batch) throws IOException {
-        ok(daemon, "POST", "/v1/batches/" + batch + "/commit", NOTHING);
+        FixtureTable.commit(daemon, batch);
     }
 
     StatusDocument status(DaemonProcess daemon) throws IOException {
-        return mapper.readValue(ok(daemon, "GET", "/v1/status", NOTHING), StatusDocument.class);
+        return FixtureTable.status(daemon);
     }
 
-    /** Until no batch is left; a quarantine or a minute without that is a failure. */
     void awaitAllApplied(DaemonProcess daemon) throws Exception {
-        long deadline = System.nanoTime() + LIMIT.toNanos();
-        var batches = status(daemon).batches();
-        while (!batches.isEmpty()) {
-            assertThat(batches).noneMatch(batch -> batch.state().equals("QUARANTINED"));
-            assertThat(System.nanoTime()).as("still pending: %s", batches).isLessThan(deadline);
-            TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
-            batches = status(daemon).batches();
-        }
+        FixtureTable.awaitAllApplied(daemon);
     }
 
-    void assertTableIsAsBefore() {
-        SortedMap<String, byte[]> found = bucket.objects("");
-        found.keySet().removeIf(key -> key.startsWith("_aria_s3_batch/fence/"));
-        assertThat(found.keySet()).isEqualTo(fixture.before().keySet());
-        found.forEach((key, object) -> assertThat(object).as(key).isEqualTo(fixture.before(key)));
-    }
-
-    /** Every object is what MariaDB itself has; blocks by what they decode to, frm but for its version. */
     void assertTableIsAsCommitted() {
-        SortedMap<String, byte[]> found = bucket.objects("");
-        SortedMap<String, byte[]> expected = fixture.after();
-        assertThat(found.keySet()).isEqualTo(expected.keySet());
-        for (TableName unit : fixture.units()) {
-            for (TableFile file : TableFile.values()) {
-                assertThat(Fixture.assemble(unit, file, found))
-                        .as("%s of %s", file.key(), unit.path())
-                        .isEqualTo(fixture.local(unit, file, true));
-            }
-        }
-        expected.forEach(
-                (key, object) -> {
-                    if (key.endsWith("/aria")) {
-                        assertThat(found.get(key)).as(key).isEqualTo(object);
-                    } else if (key.endsWith("/frm")) {
-                        assertThat(withoutVersion(found.getOrDefault(key, NOTHING)))
-                                .as(key)
-                                .isEqualTo(withoutVersion(object));
-                    }
-                });
+        table.assertIsAsCommitted(bucket.objects(""));
     }
 
     /** No batch in status, no page file on disk, and the table can be locked again. */
@@ -166,59 +95,12 @@ final class CrashScene implements AutoCloseable {
                 assertThat(left).isEmpty();
             }
         }
-        String again = begin(daemon);
-        ok(daemon, "POST", "/v1/batches/" + again + "/abort", NOTHING);
+        FixtureTable.abort(daemon, begin(daemon));
     }
 
     @Override
     public void close() {
         bucket.close();
         s3.close();
-    }
-
-    private int stageFile(DaemonProcess daemon, String batch, TableName unit, TableFile file)
-            throws IOException {
-        String path = path(batch, unit, file);
-        byte[] before = fixture.local(unit, file, false);
-        byte[] after = fixture.local(unit, file, true);
-        int pageBytes = fixture.headerBefore(unit).pageBytes();
-        int requests = 0;
-        if (after.length < before.length) {
-            ok(daemon, "POST", path + "/truncate?bytes=" + after.length, NOTHING);
-            requests++;
-        }
-        for (int at = 0; at < after.length; at += pageBytes) {
-            int end = at + pageBytes;
-            boolean same = end <= before.length && Arrays.equals(before, at, end, after, at, end);
-            if (!same) {
-                byte[] page = Arrays.copyOfRange(after, at, end);
-                ok(daemon, "PUT", path + "?page=" + at / pageBytes, page);
-                requests++;
-            }
-        }
-        return requests;
-    }
-
-    private static String path(String batch, TableName unit, TableFile file) {
-        return "/v1/batches/%s/tables/%s/%s/%s"
-                .formatted(batch, segment(unit.database()), segment(unit.table()), file.key());
-    }
-
-    private static String segment(String name) {
-        return URLEncoder.encode(name, StandardCharsets.UTF_8);
-    }
-
-    private static String ok(DaemonProcess daemon, String method, String path, byte[] body)
-            throws IOException {
-        DaemonProcess.Answer answer = daemon.request(method, path, body);
-        assertThat(answer.status()).as("%s %s: %s", method, path, answer.text()).isLessThan(300);
-        return answer.text();
-    }
-
-    private static byte[] withoutVersion(byte[] frm) {
-        assertThat(frm).hasSizeGreaterThan(FRM_VERSION_TO);
-        byte[] masked = frm.clone();
-        Arrays.fill(masked, FRM_VERSION_FROM, FRM_VERSION_TO, (byte) 0);
-        return masked;
     }
 }

@@ -7,8 +7,6 @@ import aria.s3batch.ops.demo.DaemonProcess;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -18,15 +16,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * kill -9 at every point that matters, then a new start: what was not committed is gone, what was is in
- * the bucket, byte for byte as MariaDB makes it, and nothing else is left.
+ * What is left of a daemon that ended, met by its successor: writes that arrive late, a lock on the cache
+ * directory, a clean stop. Kills at every point are the business of {@link KillRounds}.
  */
 final class KilledDaemonTest {
-    /** Every point twice, before a write and after it; otherwise after it, where its answer is lost. */
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
-
-    private static final int WRITES_MAX = 100;
-
     /** The deletions of frm and aria. */
     private static final int FENCE_WRITES = 2;
 
@@ -39,62 +32,6 @@ final class KilledDaemonTest {
     @AfterEach
     void strike() {
         scene.close();
-    }
-
-    @Test
-    void killedWhileStagingLeavesNothingOfTheBatch() throws Exception {
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            scene.stageSome(daemon, scene.begin(daemon));
-            daemon.kill();
-        }
-        scene.assertTableIsAsBefore();
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            scene.assertNothingIsLeft(daemon);
-            scene.assertTableIsAsBefore();
-        }
-    }
-
-    @Test
-    void killedAfterCommitIsAnsweredAndBeforeTheFirstPutIsRecovered() throws Exception {
-        scene.s3().holdBefore(1);
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            commitABatch(daemon);
-            scene.s3().awaitHeld(CrashScene.LIMIT);
-            daemon.kill();
-        }
-        scene.assertTableIsAsBefore();
-        scene.s3().drop();
-        recoverAndCheck();
-    }
-
-    @Test
-    void killedBetweenAnyTwoWritesIsRecovered() throws Exception {
-        int writes = writesOfACleanApply();
-        for (int n = 1; n <= writes; n += LONG ? 1 : 2) {
-            scene.reset();
-            scene.s3().holdAfter(n);
-            killAtHold();
-            recoverAndCheck();
-            if (LONG) {
-                scene.reset();
-                scene.s3().holdBefore(n);
-                killAtHold();
-                recoverAndCheck();
-            }
-        }
-    }
-
-    @Test
-    void killedAfterEachWriteOfEveryReplayIsRecovered() throws Exception {
-        scene.s3().holdAfter(1);
-        killAtHold();
-        int kills = 1;
-        while (killedInReplay()) {
-            kills++;
-            assertThat(kills).as("replays that get nowhere").isLessThan(WRITES_MAX);
-        }
-        recoverAndCheck();
-        assertThat(kills).isGreaterThan(1);
     }
 
     /** A block that a dead daemon sent arrives when its successor has long finished. */
@@ -112,17 +49,6 @@ final class KilledDaemonTest {
             scene.s3().release();
             scene.assertTableIsAsCommitted();
             scene.assertNothingIsLeft(daemon);
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"zlib", "trunc", "part", "empty"})
-    void otherKindsOfTableAreRecoveredInMidApply(String fixture, @TempDir Path directory)
-            throws Exception {
-        try (var other = new CrashScene(directory, fixture)) {
-            other.s3().holdAfter(FENCE_WRITES + 2);
-            killAtHold(other);
-            recoverAndCheck(other);
         }
     }
 
@@ -179,59 +105,7 @@ final class KilledDaemonTest {
         recoverAndCheck();
     }
 
-    private int writesOfACleanApply() throws Exception {
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            commitABatch(daemon);
-            scene.awaitAllApplied(daemon);
-            scene.assertTableIsAsCommitted();
-            scene.assertNothingIsLeft(daemon);
-        }
-        long writes =
-                scene.s3().requests().stream()
-                        .filter(request -> request.matches("(PUT|DELETE) (?!_aria_s3_batch/).*"))
-                        .count();
-        assertThat(writes).isBetween(6L, (long) WRITES_MAX);
-        return (int) writes;
-    }
-
-    private void killAtHold() throws Exception {
-        killAtHold(scene);
-    }
-
-    private static void killAtHold(CrashScene scene) throws Exception {
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            commitABatch(scene, daemon);
-            scene.s3().awaitHeld(CrashScene.LIMIT);
-            daemon.kill();
-        }
-        scene.s3().drop();
-    }
-
-    /** Starts the daemon, kills it after the first write of its replay; false if there was none left. */
-    private boolean killedInReplay() throws Exception {
-        scene.s3().forgetRequests();
-        scene.s3().holdAfter(1);
-        try (DaemonProcess daemon = scene.startDaemon()) {
-            long deadline = System.nanoTime() + CrashScene.LIMIT.toNanos();
-            while (!scene.status(daemon).batches().isEmpty()) {
-                if (scene.s3().isHeld()) {
-                    daemon.kill();
-                    return true;
-                }
-                assertThat(System.nanoTime()).isLessThan(deadline);
-                TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
-            }
-            return false;
-        } finally {
-            scene.s3().drop();
-        }
-    }
-
     private void recoverAndCheck() throws Exception {
-        recoverAndCheck(scene);
-    }
-
-    private static void recoverAndCheck(CrashScene scene) throws Exception {
         try (DaemonProcess daemon = scene.startDaemon()) {
             scene.awaitAllApplied(daemon);
             scene.assertTableIsAsCommitted();
@@ -240,10 +114,6 @@ final class KilledDaemonTest {
     }
 
     private void commitABatch(DaemonProcess daemon) throws IOException {
-        commitABatch(scene, daemon);
-    }
-
-    private static void commitABatch(CrashScene scene, DaemonProcess daemon) throws IOException {
         String batch = scene.begin(daemon);
         scene.stageAll(daemon, batch);
         scene.commit(daemon, batch);

@@ -26,7 +26,7 @@ import java.util.concurrent.TimeUnit;
  * written by others, and that many users of MariaDB's S3 engine run. Needs root and Debian's ceph-mon,
  * ceph-osd, radosgw and ceph-common.
  */
-final class CephGateway implements S3Server {
+public final class CephGateway implements S3Server {
     private static final Duration START_LIMIT = Duration.ofSeconds(90);
 
     private static final int LOG_CHARS = 4_000;
@@ -49,7 +49,7 @@ final class CephGateway implements S3Server {
      * @param directory new, with a short path: its sockets lie there. The caller deletes it after close
      * @throws IOException it did not start
      */
-    static CephGateway start(Path directory) throws IOException {
+    public static CephGateway start(Path directory) throws IOException {
         for (String folder : List.of("mon", "osd", "rgw", "run", "log")) {
             Files.createDirectories(directory.resolve(folder));
         }

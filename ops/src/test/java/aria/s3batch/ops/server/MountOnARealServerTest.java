@@ -9,6 +9,7 @@ import aria.s3batch.ops.demo.EmbeddedS3Process;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -329,6 +330,7 @@ final class MountOnARealServerTest {
     }
 
     @Test
+    @Tag("alone")
     void updateOfAllRowsTakesAboutAsLongAsOnALocalTable() throws Exception {
         makeTable(100_000, "", "");
         String batch = beginAndMount("work");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
@@ -16,6 +17,7 @@ import java.util.List;
 
 /** A small change of a large table costs little: requests that are counted, and time. */
 @NeedsMariaDb
+@Tag("alone")
 final class SqlCostTest {
     private static final Logger log = LoggerFactory.getLogger(SqlCostTest.class);
 
