@@ -79,6 +79,10 @@ final class Steps {
             return effect != Effect.NONE && !name.startsWith("room");
         }
 
+        boolean syncs() {
+            return effect == Effect.SYNCS;
+        }
+
         /** Every way in which this call can fail. */
         Set<Fault> failures() {
             Set<Fault> faults = EnumSet.of(Fault.ONCE, Fault.SEAM_DIES, Fault.ALL_DIE);
