@@ -397,6 +397,30 @@ class BatchConductorTest {
         assertNothingLeft();
     }
 
+    /** W2: the conductor, which does not wait for the worker, sees no answer while that still syncs. */
+    @Test
+    void commitIsNotAnsweredWhileItIsBeingSynced() throws Exception {
+        BatchId batch = world.begin(ORDERS);
+        world.stage(batch, ORDERS, 3, 77);
+        for (int n = 1; world.fatal.isEmpty(); n++) { // reads of the checks fail first, then a sync
+            var commit = conductor().commit(batch);
+            world.cycle();
+            var answered = new ArrayList<Boolean>();
+            world.disk.failOnce(
+                    n,
+                    what -> {
+                        world.cycle();
+                        answered.add(commit.isDone());
+                        return new IOException(what);
+                    });
+            world.work();
+            assertThat(answered).as("at call %d of the disk", n).containsExactly(false);
+            world.cycle();
+            assertThat(commit).isCompletedExceptionally();
+        }
+        assertThat(world.fatal.getFirst()).hasMessageContaining("sync");
+    }
+
     @Test
     void appliedBatchLeavesNothingAndIsRemembered() throws Exception {
         BatchId batch = world.begin(ORDERS, PARTS);

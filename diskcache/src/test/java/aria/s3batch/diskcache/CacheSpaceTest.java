@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
 
+import java.io.IOException;
+import java.nio.file.Path;
+
 class CacheSpaceTest {
     private final CacheSpace space = new CacheSpace(1000);
 
@@ -18,6 +21,17 @@ class CacheSpaceTest {
                 .hasMessageContaining("cache-size")
                 .hasMessageContaining("abort");
         assertThat(space.usedBytes()).isEqualTo(1000);
+    }
+
+    @Test
+    void diskIsFilledOnlyUpToWhatIsKeptFree() throws IOException {
+        var kept = new CacheSpace(1L << 40, 300);
+        var disk = new MemoryDisk(1000);
+        kept.requireFree(disk, Path.of("/"), 700);
+        assertThatThrownBy(() -> kept.requireFree(disk, Path.of("/"), 701))
+                .isInstanceOf(CacheFullException.class)
+                .hasMessageContaining("must stay free for the journal");
+        new CacheSpace(1L << 40).requireFree(disk, Path.of("/"), 701);
     }
 
     @Test

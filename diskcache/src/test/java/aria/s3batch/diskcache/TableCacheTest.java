@@ -140,6 +140,31 @@ class TableCacheTest {
         world.assertAsModelled();
     }
 
+    /** T2. The half that was written lies in another slot. */
+    @Test
+    void writeThatFailsLeavesThePageThatWasStagedBefore() throws IOException {
+        TableWorld world = TableWorld.withPages(0, 4);
+        world.stage(DATA, 1, filled(PAGE, 7));
+        world.disk.failOnce(1, IOException::new);
+        assertThatThrownBy(() -> world.cache.stagePages(DATA, 1, filled(PAGE, 8)))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("injected: write");
+        world.assertAsModelled();
+        world.stage(DATA, 1, filled(PAGE, 9));
+        world.assertAsModelled();
+    }
+
+    @Test
+    void stagedPagesBehindACutAreGoneAlsoWhenTheFileGrowsAgain() throws IOException {
+        TableWorld world = TableWorld.withPages(0, 4);
+        world.stage(DATA, 2, filled(2 * PAGE, 7));
+        world.stage(INDEX, 3, filled(PAGE, 8));
+        world.truncate(DATA, 3 * PAGE);
+        world.truncate(DATA, 4 * PAGE);
+        world.assertAsModelled();
+        assertThat(world.cache.pages()).isEqualTo(2);
+    }
+
     @Test
     void pagesStagedAgainAndSlotsFreedByTruncateAreReused() throws IOException {
         TableWorld world = TableWorld.withPages(0, 8);

@@ -98,11 +98,12 @@ public final class RocksJournal implements CommitJournal {
         return checked(open(dir, false, RocksDB::openReadOnly), false);
     }
 
-    private interface Opening {
+    /** How RocksDB is opened, with which options beside ours. */
+    interface Opening {
         RocksDB open(Options options, String dir) throws RocksDBException;
     }
 
-    private static RocksJournal open(Path dir, boolean create, Opening opening) throws IOException {
+    static RocksJournal open(Path dir, boolean create, Opening opening) throws IOException {
         RocksLogCheck.check(dir);
         var warnings = new Warnings();
         var options =

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /**
  * Looks at RocksDB's log files before RocksDB does. One damaged byte can make a record of the manifest or
@@ -19,7 +20,7 @@ import java.util.stream.Stream;
  * cannot hold a record head are zero (RocksDB, db/log_format.h). A record, little-endian:
  *
  * <pre>
- * 0 u32 checksum
+ * 0 u32 checksum: CRC-32C of type and content, its bits rotated and a constant added
  * 4 u16 length of the content
  * 6 u8  type: 0 none, 1 full, 2 first, 3 middle, 4 last; 5 to 8, 11 and 131 the same of recycled logs
  * 7     content
@@ -28,6 +29,7 @@ import java.util.stream.Stream;
 final class RocksLogCheck {
     private static final int BLOCK_BYTES = 32 << 10;
     private static final int HEAD_BYTES = 7;
+    private static final int CHECKSUM_MASK = 0xa282ead8;
 
     private RocksLogCheck() {}
 
@@ -64,7 +66,10 @@ final class RocksLogCheck {
         }
     }
 
-    /** A record that does not fit ends the block, for RocksDB too: what follows it is not read. */
+    /**
+     * Goes as far as RocksDB does: a record that is none, does not fit, or does not check out ends the
+     * block. What lies behind it is not read, and may be anything: power loss tears a write into sectors.
+     */
     private static void checkBlock(Path log, long start, byte[] block) throws IOException {
         ByteBuffer bytes = ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN);
         int at = 0;
@@ -76,8 +81,18 @@ final class RocksLogCheck {
                         "record type %d, expected 0 to 4".formatted(type),
                         null);
             }
-            at += HEAD_BYTES + Short.toUnsignedInt(bytes.getShort(at + 4));
+            int end = at + HEAD_BYTES + Short.toUnsignedInt(bytes.getShort(at + 4));
+            if (end > block.length || bytes.getInt(at) != checksum(block, at + 6, end)) {
+                return;
+            }
+            at = end;
         }
+    }
+
+    private static int checksum(byte[] block, int from, int to) {
+        var crc = new CRC32C();
+        crc.update(block, from, to - from);
+        return Integer.rotateRight((int) crc.getValue(), 15) + CHECKSUM_MASK;
     }
 
     private static boolean isRecycled(int type) {

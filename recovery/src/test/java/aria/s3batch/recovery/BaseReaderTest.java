@@ -12,6 +12,7 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.FaultyObjectStore.Failure;
 import aria.s3batch.s3block.FaultyObjectStore.Fault;
@@ -31,6 +32,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -101,6 +103,19 @@ class BaseReaderTest {
 
         assertThat(fetched()).containsExactly(1L, 2L, 3L);
         assertThat(reader.blocksFetched()).isEqualTo(3);
+    }
+
+    /** B1: two versions of a block would be a table that never was. */
+    @Test
+    void blockThatChangedSinceItWasFirstReadIsAnError() throws IOException {
+        reader = reader(0); // keeps nothing: it is fetched again
+        read(3, 1);
+        String key = ORDERS.path() + "/data/000001";
+        byte[] foreign = store.get(key).orElseThrow().body();
+        store.put(key, foreign, Condition.always(), Map.of());
+        assertThatThrownBy(() -> read(4, 1))
+                .isInstanceOf(BaseChangedException.class)
+                .hasMessageContaining(key);
     }
 
     @Test

@@ -6,6 +6,7 @@ import static aria.s3batch.recovery.BatchCase.key;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import aria.s3batch.diskcache.CacheFullException;
 import aria.s3batch.diskcache.FaultyDisk;
 import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.diskcache.TableCache;
@@ -239,6 +240,21 @@ final class CommitterTest {
                         "HEAD " + key("data/000002"),
                         "HEAD " + key("data/000004"),
                         "HEAD " + key("index/000002"));
+    }
+
+    /** C5. Half a journal record on a full disk would end the daemon, and every other batch with it. */
+    @Test
+    void commitThatTheJournalHasNoRoomForIsRefusedAndStaysOpen() throws Exception {
+        var small = new MemoryDisk(8 << 20);
+        BatchWorld world = new BatchWorld(store, small, journal);
+        List<OpenTable> tables = world.begin(List.of(BatchCase.TABLE));
+        stageAll(tables);
+        assertThatThrownBy(() -> world.check(tables))
+                .isInstanceOf(CacheFullException.class)
+                .hasMessageContaining("still open")
+                .hasMessageContaining("the journal needs");
+        assertThat(journal.batches()).isEmpty();
+        assertUntouched();
     }
 
     /** C4: a commit that fails anywhere is nothing before the journal has it, and whole from there on. */

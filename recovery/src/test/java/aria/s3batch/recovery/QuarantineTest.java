@@ -291,6 +291,20 @@ final class QuarantineTest {
         assertNothingIsLeft();
     }
 
+    /** The block cache has the block as it was before the foreign write. */
+    @Test
+    void forceBuildsOnTheForeignBlockAndNotOnTheOneThatIsCached() throws Exception {
+        BatchWorld world = process();
+        BatchRecord batch = world.commit(staged(world));
+        foreignWrite(Kind.PARTLY_STAGED);
+        byte[] foreign = object(objects(), Kind.PARTLY_STAGED);
+        assertThat(world.apply(batch)).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(world.apply(world.recovery.resolve(quarantined(), Resolution.FORCE)))
+                .isEqualTo(new ApplyOutcome.Applied());
+        byte[] written = object(objects(), Kind.PARTLY_STAGED);
+        assertThat(Arrays.copyOf(written, PAGE)).isEqualTo(Arrays.copyOf(foreign, PAGE));
+    }
+
     @ParameterizedTest
     @EnumSource
     void discardLeavesObjectsAsTheyAreAndNothingOfTheBatch(Kind kind) throws Exception {
@@ -363,6 +377,24 @@ final class QuarantineTest {
         assertSame(objects(), batchCase.before());
         assertThat(resolve(Resolution.RETRY)).isEqualTo(new ApplyOutcome.Applied());
         assertSame(objects(), batchCase.after());
+    }
+
+    /** It is as it was staged: only Aria's own checksum tells. */
+    @Test
+    void pageThatWasStagedDamagedIsFoundBeforeTheFirstPut() throws Exception {
+        BatchWorld world = process();
+        List<OpenTable> tables = staged(world);
+        byte[] damaged = SyntheticTable.page(TableFile.DATA, 2, 3);
+        damaged[PAGE / 2] ^= 1;
+        tables.getFirst().cache().stagePages(TableFile.DATA, 2, ByteBuffer.wrap(damaged));
+        BatchRecord batch = world.commit(tables);
+        int committed = store.requests().size();
+        ApplyOutcome outcome = world.apply(batch);
+        assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(((ApplyOutcome.Quarantined) outcome).reason())
+                .contains(Kind.FULLY_STAGED.key, "data page 2", "checksum");
+        assertThat(writesSince(committed)).isEmpty();
+        assertSame(objects(), batchCase.before());
     }
 
     @Test

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.BlockName;
+import aria.s3batch.format.TableFile;
 
 import net.jqwik.api.lifecycle.AfterContainer;
 
@@ -14,6 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rocksdb.Options;
 import org.rocksdb.RocksDB;
+import org.rocksdb.Statistics;
+import org.rocksdb.TickerType;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -128,6 +132,79 @@ final class RocksJournalTest extends CommitJournalContract {
 
     private interface Opening {
         RocksJournal open(Path path) throws IOException;
+    }
+
+    /** What a promise rests on survives power loss: RocksDB counts how often it synced its log. */
+    @Test
+    void everyWriteButThatAnObjectIsDoneIsSyncedBeforeItReturns() throws IOException {
+        JournalRows rows = JournalRows.random(4);
+        BatchId batch = rows.batch().id();
+        var block = new BlockRecord(new BlockName(TableFile.DATA, 1), "etag", PageTable.EMPTY);
+        try (var statistics = new Statistics();
+                RocksJournal journal =
+                        RocksJournal.open(
+                                dir,
+                                true,
+                                (options, path) ->
+                                        RocksDB.open(options.setStatistics(statistics), path))) {
+            assertSyncs(statistics, 1, () -> journal.commit(rows.batch(), rows.blocks()));
+            assertSyncs(statistics, 1, () -> journal.setFence(batch, Fence.RISING));
+            assertSyncs(statistics, 0, () -> journal.objectDone(batch, 0, "aria", "etag"));
+            assertSyncs(statistics, 1, () -> journal.rebase(batch, 0, block));
+            assertSyncs(statistics, 1, () -> journal.update(rows.batch()));
+            assertSyncs(statistics, 1, () -> journal.forget(batch));
+        }
+    }
+
+    /** A scan that meets damage must not look like one that met the end: blocks would be left out. */
+    @Test
+    void damageInTheMiddleOfATableFileIsNotTheEndOfItsRows() throws IOException {
+        JournalRows rows = JournalRows.random(4);
+        var pages = new PageTable.Builder();
+        for (int page = 0; page < 64; page++) {
+            pages.add(page, page, page * 0x9E3779B9);
+        }
+        List<BlockRecord> blocks = new ArrayList<>();
+        for (int number = 1; number <= 200; number++) {
+            var name = new BlockName(TableFile.DATA, number);
+            blocks.add(new BlockRecord(name, "etag", pages.build()));
+        }
+        BatchId batch = rows.batch().id();
+        try (RocksJournal journal = RocksJournal.open(dir)) {
+            journal.commit(rows.batch(), Collections.nCopies(rows.batch().tables().size(), blocks));
+        }
+        RocksJournal.open(dir).close(); // the log becomes a table file
+        Path table;
+        try (Stream<Path> files = Files.list(dir)) {
+            table =
+                    files.filter(file -> file.toString().endsWith(".sst"))
+                            .findFirst()
+                            .orElseThrow();
+        }
+        byte[] bytes = Files.readAllBytes(table);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(table, bytes);
+        try (RocksJournal journal = RocksJournal.open(dir)) {
+            assertThatThrownBy(
+                            () -> {
+                                for (int i = 0; i < rows.batch().tables().size(); i++) {
+                                    assertThat(journal.blocks(batch, i)).hasSameSizeAs(blocks);
+                                }
+                            })
+                    .isInstanceOf(CorruptJournalException.class);
+        }
+    }
+
+    private interface JournalCall {
+        void run() throws IOException;
+    }
+
+    private static void assertSyncs(Statistics statistics, long expected, JournalCall call)
+            throws IOException {
+        long before = statistics.getTickerCount(TickerType.WAL_FILE_SYNCED);
+        call.run();
+        assertThat(statistics.getTickerCount(TickerType.WAL_FILE_SYNCED) - before)
+                .isEqualTo(expected);
     }
 
     @Test

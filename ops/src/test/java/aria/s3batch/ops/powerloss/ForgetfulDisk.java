@@ -2,9 +2,13 @@ package aria.s3batch.ops.powerloss;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
@@ -138,12 +142,14 @@ public final class ForgetfulDisk {
         stopAt(side, call -> call.number() == at);
     }
 
-    /** Stops the disk now, between two calls. */
-    synchronized void stop() {
-        if (power == Power.ON) {
-            power = Power.STOPPED;
-            notifyAll();
+    /** Stops the disk now, between two calls; false if it had stopped before. */
+    synchronized boolean stop() {
+        if (power != Power.ON) {
+            return false;
         }
+        power = Power.STOPPED;
+        notifyAll();
+        return true;
     }
 
     /** Waits until the disk has stopped; false if it has not by then. */
@@ -170,9 +176,30 @@ public final class ForgetfulDisk {
      * ends when its call does.
      */
     public synchronized ForgetfulDisk cut(RandomGenerator chance) {
+        powerOff();
+        return survivor(chance);
+    }
+
+    /** Writes all of it into a directory of the real disk. */
+    synchronized void copyTo(Path directory) throws IOException {
+        copy(root, directory);
+    }
+
+    private static void copy(ForgetfulFolder folder, Path directory) throws IOException {
+        Files.createDirectories(directory);
+        for (Map.Entry<String, Node> name : folder.names().entrySet()) {
+            Path path = directory.resolve(name.getKey());
+            switch (name.getValue()) {
+                case ForgetfulFile file -> Files.write(path, file.read(0, file.length()));
+                case ForgetfulFolder below -> copy(below, path);
+            }
+        }
+    }
+
+    /** Cuts the power of a disk that nobody will start again. */
+    synchronized void powerOff() {
         power = Power.OFF;
         notifyAll();
-        return survivor(chance);
     }
 
     /** What a power cut now, with that chance, would leave. */

@@ -15,6 +15,7 @@ import org.cryptomator.jfuse.api.TimeSpec;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,7 @@ public final class MountedDisk implements FuseOperations, AutoCloseable {
     private final org.cryptomator.jfuse.api.Errno errno;
     private final Map<Long, ForgetfulFile> open = new ConcurrentHashMap<>();
     private final AtomicLong lastHandle = new AtomicLong();
+    private final Thread atExit = new Thread(this::detach, "unmount");
     private boolean mounted;
 
     private MountedDisk(ForgetfulDisk disk, Path point) throws IOException {
@@ -89,6 +91,7 @@ public final class MountedDisk implements FuseOperations, AutoCloseable {
             throw new IOException("cannot mount at " + point, e);
         }
         mounted.mounted = true;
+        Runtime.getRuntime().addShutdownHook(mounted.atExit);
         return mounted;
     }
 
@@ -104,6 +107,7 @@ public final class MountedDisk implements FuseOperations, AutoCloseable {
             return;
         }
         mounted = false;
+        Runtime.getRuntime().removeShutdownHook(atExit);
         if (!KernelMounts.unmount(point)) {
             KernelMounts.detach(point);
         }
@@ -111,6 +115,16 @@ public final class MountedDisk implements FuseOperations, AutoCloseable {
             fuse.close();
         } catch (TimeoutException e) {
             throw new IOException("libfuse's threads for " + point + " do not end", e);
+        }
+    }
+
+    /** When the JVM is told to end in the middle of a test. */
+    private void detach() {
+        disk.powerOff();
+        try {
+            KernelMounts.detach(point);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -200,6 +200,13 @@ public final class FixtureTable {
         }
     }
 
+    /** Whether {@link #assertIsAsBefore} holds. */
+    public boolean isAsBefore(SortedMap<String, byte[]> found) {
+        return found.keySet().equals(fixture.before().keySet())
+                && found.entrySet().stream()
+                        .allMatch(o -> Arrays.equals(o.getValue(), fixture.before(o.getKey())));
+    }
+
     /**
      * Every object is as before the batch, and there is no other.
      *
