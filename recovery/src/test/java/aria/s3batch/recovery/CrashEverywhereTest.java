@@ -35,7 +35,8 @@ final class CrashEverywhereTest {
     private static final Set<String> OTHER_READERS =
             Set.of("partitions", "part", "shrinks and grows");
 
-    @TempDir Path journals;
+    @TempDir(factory = InMemory.class)
+    Path journals;
 
     private final AtomicInteger journalNumber = new AtomicInteger();
 

@@ -22,8 +22,8 @@ import java.util.stream.IntStream;
  * <p>What was answered must be true. A client that is told of a failure repeats what it asked, then gives
  * its batch up and begins anew, and must get on once the fault is mended. A failure of what makes a batch
  * durable, or of disk and journal while it is applied, ends the process, and nothing is acknowledged in
- * between; the next one finds the batch wholly in if the failure came after the journal's commit, wholly
- * out if it came before.
+ * between; so does every sync that fails, for no later one makes good what it lost. The next process finds
+ * the batch wholly in if the failure came after the journal's commit, wholly out if it came before.
  */
 final class EveryStepTest {
     private static final boolean LONG = Boolean.getBoolean("tests.long");
@@ -102,6 +102,7 @@ final class EveryStepTest {
         var life = new Life(trial, machine, steps);
         boolean ended = life.live();
         String what = "%s: %s, then %s".formatted(trial, steps.struckAt, cut);
+        assertThat(ended || !trial.points.get(step).syncs()).as(what).isTrue();
         if (!ended) {
             assertThat(trial.find(machine, what)).as(what).isEqualTo(Trial.Found.IN);
             return false;
@@ -147,6 +148,7 @@ final class EveryStepTest {
         Steps steps = Steps.fail(step, fault);
         boolean ended = new Life(trial, machine, steps).recover();
         String what = "%s: in recovery %s, then %s".formatted(trial, steps.struckAt, cut);
+        assertThat(ended || !trial.recovery.get(step).syncs()).as(what).isTrue();
         if (ended) {
             cut.cut(machine, step);
             trial.recover(machine, what);

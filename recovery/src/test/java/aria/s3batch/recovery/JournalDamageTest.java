@@ -55,7 +55,8 @@ final class JournalDamageTest {
         IN_A_TABLE_FILE
     }
 
-    @TempDir Path dir;
+    @TempDir(factory = InMemory.class)
+    Path dir;
 
     private final MemoryDisk disk = new MemoryDisk();
     private final Map<Outcome, Integer> seen = new EnumMap<>(Outcome.class);

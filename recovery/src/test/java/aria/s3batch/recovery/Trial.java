@@ -23,7 +23,7 @@ final class Trial {
     /** Every call from the start of the process to the end of apply. */
     final List<Steps.Point> points;
 
-    /** Every call of a process that finds the batch committed, to the end of apply. */
+    /** Every call of a process that finds the batch committed after a power cut, to the end of apply. */
     final List<Steps.Point> recovery;
 
     private final SortedMap<String, byte[]> before;
@@ -53,6 +53,7 @@ final class Trial {
                 .isEqualTo(NewVersions.masked(BatchWorld.decoded(batchCase.after())));
         Machine restarted = loaded(Machine.inMemory());
         committed(restarted.process(Steps.never()));
+        restarted.cutPower(null);
         Steps again = Steps.never();
         restarted.process(again).recover();
         this.recovery = List.copyOf(again.points());
