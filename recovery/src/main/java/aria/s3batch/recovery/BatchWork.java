@@ -185,9 +185,8 @@ final class BatchWork implements AutoCloseable {
         for (DefinitionWork definition : definitions) {
             definition.lower(fence);
         }
-        if (patience.creationMayBeLate()) {
-            await(LATE_WRITE, () -> false);
-        }
+        // whatever is there now: what was just sent may land once the next fence has deleted it
+        await(LATE_WRITE, () -> false);
         deleteCopies();
         setFence(Fence.DOWN);
     }

@@ -366,10 +366,28 @@ final class ReadersTest {
 
     @Test
     void deletionWithoutAClearAnswerIsWaitedForBeforeAFenceIsLowered() throws Exception {
-        BatchRecord batch = commit(Readers.FENCE);
         store.fail(
                 Fault.once(
                         FaultyObjectStore.on(Operation.DELETE, FRM), Failure.UNREACHABLE_BEFORE));
+        assertThat(pausesOfLowering(false)).isEqualTo(BatchWork.LATE_WRITE);
+    }
+
+    @Test
+    void deletionsThatWereAnsweredAreNotWaitedForBeforeAFenceIsLowered() throws Exception {
+        assertThat(pausesOfLowering(false)).isZero();
+    }
+
+    /** Whatever the answers: another object may be there now, and deleted by the next fence. */
+    @Test
+    void whatIsPutBackIsWaitedForBeforeAFenceIsDown() throws Exception {
+        store.fail(
+                Fault.once(FaultyObjectStore.on(Operation.PUT, ARIA), Failure.UNREACHABLE_BEFORE));
+        assertThat(pausesOfLowering(true)).isEqualTo(BatchWork.LATE_WRITE);
+    }
+
+    /** A batch that meets a foreign header while it raises its fence. */
+    private Duration pausesOfLowering(boolean afterPuts) throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
         store.before(
                 1,
                 FaultyObjectStore.on(Operation.DELETE, ARIA),
@@ -380,14 +398,18 @@ final class ReadersTest {
                 applier(
                                 process(),
                                 pause -> {
-                                    boolean lowering =
-                                            writesSince(committed).contains("DELETE " + ARIA);
-                                    sum[0] = lowering ? sum[0].plus(pause) : sum[0];
+                                    List<String> writes = writesSince(committed);
+                                    boolean counts =
+                                            afterPuts
+                                                    ? writes.contains("PUT " + FRM)
+                                                    : writes.contains("DELETE " + ARIA)
+                                                            && !writes.contains("PUT " + ARIA);
+                                    sum[0] = counts ? sum[0].plus(pause) : sum[0];
                                 })
                         .apply(batch, process().folder(), new ApplyProgress(), () -> false);
         assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
         assertThat(objects()).containsKey(FRM);
-        assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE);
+        return sum[0];
     }
 
     // ---- a table behind its fence ------------------------------------------------------------
