@@ -25,12 +25,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -41,6 +44,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
 
 /**
  * All rooms of the daemon, opened in the order in which they depend on one another and closed in reverse.
@@ -106,7 +110,8 @@ public final class Daemon implements AutoCloseable {
         opened(CacheDirLock.take(cacheDir, disk));
         Mounts.detachStale(cacheDir.root());
         var random = new SecureRandom();
-        AwsObjectStore store = opened(AwsObjectStore.connect(settings.store(), random));
+        AwsObjectStore store =
+                opened(AwsObjectStore.connect(settings.store(), probeName(cacheDir, random)));
         EndpointFacts facts = probe(store);
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
@@ -144,6 +149,18 @@ public final class Daemon implements AutoCloseable {
     private <T extends AutoCloseable> T opened(T room) {
         rooms.push(room);
         return room;
+    }
+
+    /** The same in every start on a cache directory: a probe that was killed is cleared away by the next. */
+    static String probeName(CacheDirectory cacheDir, RandomGenerator random) throws IOException {
+        Path file = cacheDir.root().resolve("probe");
+        String known = Files.exists(file) ? Files.readString(file).strip() : "";
+        if (known.matches("[0-9a-f]{16}")) {
+            return known;
+        }
+        String name = HexFormat.of().toHexDigits(random.nextLong());
+        Files.writeString(file, name + "\n"); // lost in a power cut, it is chosen anew
+        return name;
     }
 
     private static EndpointFacts probe(AwsObjectStore store) throws IOException {

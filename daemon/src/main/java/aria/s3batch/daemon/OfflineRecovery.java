@@ -59,7 +59,9 @@ public final class OfflineRecovery {
         var disk = new LocalDisk();
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
-                ObjectStore store = AwsObjectStore.connect(settings.store(), new SecureRandom());
+                ObjectStore store =
+                        AwsObjectStore.connect(
+                                settings.store(), Daemon.probeName(cacheDir, new SecureRandom()));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;

@@ -19,6 +19,7 @@ import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
+import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery.Resolution;
 import aria.s3batch.s3block.Condition;
@@ -397,11 +398,18 @@ class BatchConductorTest {
         assertNothingLeft();
     }
 
+    /** So that the commit needs to read, and the disk to cache, no block. */
+    private void readAll(BatchId batch) throws Exception {
+        OpenTable open = world.get(conductor().table(batch, ORDERS));
+        open.cache().read(TableFile.DATA, 0, ByteBuffer.allocate(10 * PAGE));
+    }
+
     /** W2: the conductor, which does not wait for the worker, sees no answer while that still syncs. */
     @Test
     void commitIsNotAnsweredWhileItIsBeingSynced() throws Exception {
         BatchId batch = world.begin(ORDERS);
         world.stage(batch, ORDERS, 3, 77);
+        readAll(batch);
         for (int n = 1; world.fatal.isEmpty(); n++) { // reads of the checks fail first, then a sync
             var commit = conductor().commit(batch);
             world.cycle();
@@ -533,6 +541,7 @@ class BatchConductorTest {
         for (long call = 1; ; call++) {
             BatchId batch = world.begin(ORDERS);
             world.stage(batch, ORDERS, 3, call);
+            readAll(batch);
             var commit = conductor().commit(batch);
             world.cycle();
             world.disk.failOnce(call, IOException::new);

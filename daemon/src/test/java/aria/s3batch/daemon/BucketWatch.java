@@ -24,7 +24,6 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -54,6 +53,12 @@ final class BucketWatch implements ObjectStore {
 
     /** ETags of versions that somebody else wrote. */
     private final Set<String> foreign = new HashSet<>();
+
+    /** Definitions as they were loaded: only their versions change. */
+    final Map<String, byte[]> bodies = new HashMap<>();
+
+    /** Of all tables that were loaded. */
+    final Set<String> headers = new HashSet<>();
 
     final List<String> violations;
 
@@ -288,22 +293,22 @@ final class BucketWatch implements ObjectStore {
         return BlockFrame.decode(object, length, compressed, "an object");
     }
 
+    /** Whether a fence is being lowered, over whatever is written by now. */
+    private boolean isLowering(ClientBatch batch) {
+        return batch.isGivenUp() || fence(batch) == Fence.RISING;
+    }
+
     /** Invariant 8: the new header after all blocks; the old one only to lower a fence. */
     private void checkHeader(ClientBatch batch, TableName table, String key, byte[] body) {
         AriaHeader before = batch.plain(table).before.header();
         AriaHeader after = batch.after(table).header();
-        if (Arrays.equals(body, after.bytes())) {
-            String prefix = batch.isGivenUp() ? table.path() + "/" : "";
-            List<String> unwritten =
-                    batch.unwritten.stream()
-                            .filter(object -> object.startsWith(prefix) && isBlock(object))
-                            .toList();
-            boolean lowered = before.equals(after) && fence(batch) == Fence.RISING;
-            if (!unwritten.isEmpty() && !lowered && !batch.isGivenUp()) {
-                violation("8: " + key + " written before " + unwritten);
+        List<String> early = batch.unwritten.stream().filter(BucketWatch::isBlock).toList();
+        if (!Arrays.equals(body, after.bytes())) {
+            if (!Arrays.equals(body, before.bytes()) || !isLowering(batch)) {
+                violation("11: " + key + " is neither the header before nor after");
             }
-        } else if (!Arrays.equals(body, before.bytes()) || batch.readers != Readers.FENCE) {
-            violation("11: " + key + " is neither the header before nor after");
+        } else if (!early.isEmpty() && !isLowering(batch)) {
+            violation("8: " + key + " written before " + early);
         }
     }
 
@@ -311,6 +316,7 @@ final class BucketWatch implements ObjectStore {
         return key.matches(".*/(index|data)/[0-9]+");
     }
 
+    /** Invariant 8: after all blocks, and the headers below it. */
     private void checkDefinition(ClientBatch batch, String key, byte[] body) throws IOException {
         byte[] zeros = new byte[FrmImage.VERSION_BYTES];
         byte[] known = bodies.getOrDefault(key, new byte[0]);
@@ -321,50 +327,33 @@ final class BucketWatch implements ObjectStore {
         if (!same) {
             violation("11: " + key + " is another definition");
         }
-        boolean lowering = batch.isGivenUp() || fence(batch) == Fence.RISING;
-        List<String> before =
+        List<String> early =
                 batch.unwritten.stream()
-                        .filter(object -> isBlock(object) || object.endsWith("/aria"))
-                        .filter(
-                                object ->
-                                        isBlock(object)
-                                                || tableOf(object)
-                                                        .base()
-                                                        .path()
-                                                        .concat("/frm")
-                                                        .equals(key))
+                        .filter(object -> isBlock(object) || isHeaderBelow(key, object))
                         .toList();
-        if (!lowering && !before.isEmpty()) {
-            violation("8: " + key + " written before " + before);
+        if (!early.isEmpty() && !isLowering(batch)) {
+            violation("8: " + key + " written before " + early);
         }
     }
 
-    /** Definitions as they were loaded: only their versions change. */
-    final Map<String, byte[]> bodies = new HashMap<>();
+    private static boolean isHeaderBelow(String frm, String key) {
+        return key.endsWith("/aria") && new ObjectNames(tableOf(key)).frm().equals(frm);
+    }
 
     private void checkDelete(String key, StoredObject deleted) {
         if (key.startsWith("_aria_s3_batch/")) {
             return;
         }
         TableName table = tableOf(key);
-        List<ClientBatch> holders =
+        Optional<ClientBatch> holder =
                 batches.values().stream()
-                        .filter(
-                                batch ->
-                                        isInJournal(batch)
-                                                && batch.tables.stream()
-                                                        .anyMatch(
-                                                                held ->
-                                                                        held.base()
-                                                                                .equals(
-                                                                                        table
-                                                                                                .base())))
-                        .toList();
-        if (holders.isEmpty()) {
+                        .filter(batch -> isInJournal(batch) && batch.holds(table))
+                        .findAny();
+        if (holder.isEmpty()) {
             violation("2: DELETE " + key + " of no committed batch");
             return;
         }
-        ClientBatch batch = holders.getFirst();
+        ClientBatch batch = holder.get();
         boolean own =
                 batch.id().toString().equals(deleted.version().metadata().get("aria-s3-batch"));
         if (!batch.isForced() && !own && !deleted.version().etag().equals(batch.basedOn.get(key))) {
@@ -389,25 +378,17 @@ final class BucketWatch implements ObjectStore {
             if (bucket.head(frm).isEmpty()) {
                 continue;
             }
-            String table = frm.substring(0, frm.length() - "/frm".length());
             for (String aria : headers) {
-                if (tableOf(aria).base().path().equals(table) && bucket.head(aria).isEmpty()) {
+                if (isHeaderBelow(frm, aria) && bucket.head(aria).isEmpty()) {
                     violation("A5: " + frm + " without " + aria + " after " + after);
                 }
             }
         }
     }
 
-    /** Of all tables that were loaded. */
-    final Set<String> headers = new HashSet<>();
-
     static TableName tableOf(String key) {
         String[] parts = key.split("/", 3);
         return new TableName(parts[0], parts[1]);
-    }
-
-    Collection<ClientBatch> batches() {
-        return batches.values();
     }
 
     @Override

@@ -59,6 +59,7 @@ final class ClientBatch {
     boolean disturbed;
 
     Recovery.@Nullable Resolution resolution;
+    private boolean forced;
 
     ClientBatch(List<TableName> tables) {
         this.tables = List.copyOf(tables);
@@ -72,12 +73,23 @@ final class ClientBatch {
         return Objects.requireNonNull(after.get(table));
     }
 
+    /** Whether it keeps other batches from a table: partitions of one count as one. */
+    boolean holds(TableName table) {
+        return tables.stream().anyMatch(held -> held.base().equals(table.base()));
+    }
+
     BatchId id() {
         return Objects.requireNonNull(id);
     }
 
+    /** A force that did not get to its end is remembered block by block. */
     boolean isForced() {
-        return resolution == Recovery.Resolution.FORCE;
+        return forced;
+    }
+
+    void resolve(Recovery.@Nullable Resolution next) {
+        resolution = next;
+        forced |= next == Recovery.Resolution.FORCE;
     }
 
     boolean isGivenUp() {

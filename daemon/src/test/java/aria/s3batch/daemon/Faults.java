@@ -72,6 +72,7 @@ final class Faults {
     private final SplittableRandom random;
     private final Map<Kind, Integer> struck = new EnumMap<>(Kind.class);
     private final double store;
+    private final double definitions;
     private final double refusal;
     private final double disk;
     private final double journal;
@@ -83,6 +84,7 @@ final class Faults {
     Faults(SplittableRandom random) {
         this.random = random;
         this.store = drawn(0, 0.01, 0.05, 0.15);
+        this.definitions = drawn(0, 0, 0.1, 0.3);
         this.refusal = drawn(0, 0, 0, 0.01);
         this.disk = drawn(0, 0, 0.001, 0.01);
         this.journal = drawn(0, 0, 0.01, 0.03);
@@ -172,9 +174,21 @@ final class Faults {
             struck(Kind.STORE_403);
             return Optional.of(Failure.REFUSED);
         }
+        if (write && request.key().matches("[^_].*/(frm|aria)") && strikes(definitions)) {
+            return Optional.of(doneLater(request));
+        }
         if (!strikes(write ? 3 * store : store)) { // there are fewer writes
             return Optional.empty();
         }
+        return Optional.of(ofStore(request, condition, write));
+    }
+
+    private Failure doneLater(Request request) {
+        struck(request.operation() == Operation.PUT ? Kind.PUT_LATER : Kind.DELETE_LATER);
+        return Failure.DONE_LATER;
+    }
+
+    private Failure ofStore(Request request, Condition condition, boolean write) {
         List<Failure> of = write ? OF_WRITES : OF_READS;
         Failure failure = of.get(random.nextInt(of.size()));
         boolean body = failure == Failure.BODY_TRUNCATED || failure == Failure.BODY_DAMAGED;
@@ -186,6 +200,9 @@ final class Faults {
                 || condition412 && condition instanceof Condition.Always) {
             failure = Failure.SERVER_ERROR;
         }
+        if (failure == Failure.DONE_LATER) {
+            return doneLater(request);
+        }
         struck(
                 switch (failure) {
                     case SERVER_ERROR -> Kind.STORE_500;
@@ -195,14 +212,10 @@ final class Faults {
                     case CONFLICT_409 -> Kind.STORE_409;
                     case CONDITION_FAILED_412 -> Kind.STORE_412;
                     case DONE_BUT_412 -> Kind.STORE_412_THOUGH_DONE;
-                    case DONE_LATER ->
-                            request.operation() == Operation.PUT
-                                    ? Kind.PUT_LATER
-                                    : Kind.DELETE_LATER;
                     case BODY_TRUNCATED -> Kind.BODY_TRUNCATED;
                     case BODY_DAMAGED -> Kind.BODY_DAMAGED;
                     default -> throw new AssertionError(failure);
                 });
-        return Optional.of(failure);
+        return failure;
     }
 }

@@ -195,11 +195,7 @@ final class SimulatedClients implements Simulation.Listener {
     }
 
     private static boolean shares(ClientBatch one, ClientBatch other) {
-        return one.tables.stream()
-                .anyMatch(
-                        table ->
-                                other.tables.stream()
-                                        .anyMatch(held -> held.base().equals(table.base())));
+        return one.tables.stream().anyMatch(other::holds);
     }
 
     /** Whole pages, in the table or right behind its end. */
@@ -280,13 +276,18 @@ final class SimulatedClients implements Simulation.Listener {
                     int before = batch.plain(table).length(file) / PAGE;
                     long pageSeed = random.nextLong();
                     boolean truncates = random.nextBoolean() || pages < before;
+                    boolean holes = truncates && random.nextInt(3) == 0;
+                    int through = random.nextInt(6) == 0 ? 1 + random.nextInt(before * PAGE) : 0;
                     act(
                             "resize %s %s %s to %d pages".formatted(batch, table, file, pages),
                             () -> {
+                                if (through > 0) { // the page it cuts shows zeros from now on
+                                    truncate(batch, table, file, through);
+                                }
                                 if (truncates) {
                                     truncate(batch, table, file, pages * PAGE);
                                 }
-                                if (pages > before) {
+                                if (pages > before && !holes) {
                                     byte[] images = images(file, before, pages - before, pageSeed);
                                     stage(batch, table, file, before * PAGE, images, true);
                                 }
@@ -534,7 +535,7 @@ final class SimulatedClients implements Simulation.Listener {
     private void resolve(ClientBatch batch, Recovery.Resolution resolution) {
         // what is not answered may have been done: from here on it is allowed to
         Recovery.Resolution earlier = batch.resolution;
-        batch.resolution = resolution;
+        batch.resolve(resolution);
         if (resolution != Recovery.Resolution.RETRY) {
             unknown.addAll(batch.tables);
         }
@@ -543,7 +544,7 @@ final class SimulatedClients implements Simulation.Listener {
         if (answer.isDone() && !answer.isCompletedExceptionally()) {
             batch.state = State.COMMITTED;
         } else if (!world.isOver()) {
-            batch.resolution = earlier;
+            batch.resolve(earlier);
             world.violations.add("resolve was refused: " + answer);
         }
     }
@@ -788,8 +789,7 @@ final class SimulatedClients implements Simulation.Listener {
             }
         }
         for (ClientBatch batch : batches) {
-            if (batch.state != State.ENDED
-                    && batch.tables.stream().anyMatch(t -> t.base().equals(table.base()))) {
+            if (batch.state != State.ENDED && batch.holds(table)) {
                 batch.disturbed = true;
             }
         }
@@ -918,6 +918,10 @@ final class SimulatedClients implements Simulation.Listener {
     private void quiet() {
         for (int i = 0; i < 12; i++) {
             act("settle", this::settle);
+            boolean pending = batches.stream().anyMatch(batch -> batch.state == State.COMMITTED);
+            if (!pending && !world.awaitsLateWrites()) {
+                return;
+            }
             act(
                     "pass",
                     () -> {

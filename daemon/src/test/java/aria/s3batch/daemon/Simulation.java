@@ -7,7 +7,6 @@ import aria.s3batch.diskcache.CacheFullException;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.FaultyDisk;
 import aria.s3batch.diskcache.MemoryDisk;
-import aria.s3batch.format.BatchId;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
@@ -24,6 +23,8 @@ import aria.s3batch.s3block.MemoryObjectStore;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -154,10 +155,6 @@ final class Simulation {
         return memory.list(CACHE_DIR.batches());
     }
 
-    int processes() {
-        return processes;
-    }
-
     /** Whether the process was killed, or said that it must end. */
     boolean isOver() {
         return dead || !fatal.isEmpty();
@@ -283,8 +280,8 @@ final class Simulation {
                         || cause instanceof Killed
                         || cause instanceof FaultyObjectStore.Crash;
         if (!world) {
-            var trace = new java.io.StringWriter();
-            cause.printStackTrace(new java.io.PrintWriter(trace));
+            var trace = new StringWriter();
+            cause.printStackTrace(new PrintWriter(trace));
             violations.add("our own mistake ended the daemon: " + trace);
         }
     }
@@ -534,10 +531,5 @@ final class Simulation {
             log(call);
         }
         return result;
-    }
-
-    /** As a batch is named in answers. */
-    static BatchId id(String batch) {
-        return BatchId.parse(batch);
     }
 }

@@ -33,7 +33,7 @@ import java.util.random.RandomGenerator;
  */
 class SimulationTest {
     private static final int SEQUENCES_LONG = 2000;
-    private static final int SEQUENCES = Boolean.getBoolean("tests.long") ? SEQUENCES_LONG : 150;
+    private static final int SEQUENCES = Boolean.getBoolean("tests.long") ? SEQUENCES_LONG : 100;
     private static final int ACTIONS_MAX = 200;
 
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("aria.s3batch");
@@ -160,7 +160,12 @@ class SimulationTest {
         for (long seed = first;
                 seed < first + SEQUENCES || minutes > 0 && System.nanoTime() - end < 0;
                 seed++) {
-            tally.add(run(seed));
+            try {
+                tally.add(run(seed));
+            } catch (AssertionError e) {
+                throw new AssertionError(
+                        "after %d sequences: %s".formatted(tally.sequences, e.getMessage()), e);
+            }
         }
         System.out.println(tally);
         if (SEQUENCES == SEQUENCES_LONG) {

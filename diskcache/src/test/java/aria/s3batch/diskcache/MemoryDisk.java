@@ -10,8 +10,11 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 
@@ -38,6 +41,9 @@ public final class MemoryDisk implements Disk {
         int length;
         byte[] durable = {};
 
+        /** Sectors that no sync writes any more: one failed that had them to write. */
+        final BitSet givenUp = new BitSet();
+
         Node(boolean directory) {
             this.directory = directory;
         }
@@ -51,10 +57,37 @@ public final class MemoryDisk implements Disk {
             }
             length = newLength;
         }
+
+        void sync() {
+            byte[] synced = Arrays.copyOf(bytes, length);
+            byte[] before = Arrays.copyOf(durable, length);
+            givenUp.stream()
+                    .map(sector -> sector * SMALL_SECTOR_BYTES)
+                    .filter(at -> at < length)
+                    .forEach(
+                            at -> {
+                                int count = Math.min(SMALL_SECTOR_BYTES, length - at);
+                                System.arraycopy(before, at, synced, at, count);
+                            });
+            durable = synced;
+        }
+
+        void failSync() {
+            byte[] before = Arrays.copyOf(durable, length);
+            for (int at = 0; at < length; at += SMALL_SECTOR_BYTES) {
+                int end = Math.min(at + SMALL_SECTOR_BYTES, length);
+                if (!Arrays.equals(bytes, at, end, before, at, end)) {
+                    givenUp.set(at / SMALL_SECTOR_BYTES);
+                }
+            }
+        }
     }
 
     private TreeMap<Path, Node> names = new TreeMap<>();
     private final TreeMap<Path, Node> durableNames = new TreeMap<>();
+
+    /** Names that no sync of their directory makes durable any more. */
+    private final Set<Path> givenUpNames = new HashSet<>();
 
     public MemoryDisk() {
         this(Long.MAX_VALUE);
@@ -92,7 +125,9 @@ public final class MemoryDisk implements Disk {
             node.bytes = bytes.clone();
             node.length = bytes.length;
             node.durable = bytes.clone();
+            node.givenUp.clear();
         }
+        givenUpNames.clear();
         durableNames.clear();
         durableNames.putAll(names);
     }
@@ -164,6 +199,24 @@ public final class MemoryDisk implements Disk {
         }
     }
 
+    /**
+     * What a sync of a file or directory leaves that has failed, as on Linux: what it had to write stays
+     * visible, and no later sync writes it, though that succeeds. Only what is written anew is.
+     */
+    public synchronized void failSync(Path path) throws IOException {
+        Node node = names.get(path);
+        if (node != null && !node.directory) {
+            node.failSync();
+            return;
+        }
+        Set<Path> inside = new HashSet<>(list(path));
+        durableNames.keySet().stream()
+                .filter(name -> path.equals(name.getParent()))
+                .forEach(inside::add);
+        inside.removeIf(name -> names.get(name) == durableNames.get(name));
+        givenUpNames.addAll(inside);
+    }
+
     @Override
     public synchronized DiskFile create(Path path) throws IOException {
         if (names.containsKey(path)) {
@@ -172,6 +225,7 @@ public final class MemoryDisk implements Disk {
         requireParent(path);
         Node node = new Node(false);
         names.put(path, node);
+        givenUpNames.remove(path);
         return new Open(path, node, life);
     }
 
@@ -196,6 +250,7 @@ public final class MemoryDisk implements Disk {
         if (node != null && node.directory && !list(path).isEmpty()) {
             throw new DirectoryNotEmptyException(path.toString());
         }
+        givenUpNames.remove(path);
         return names.remove(path) != null;
     }
 
@@ -217,6 +272,9 @@ public final class MemoryDisk implements Disk {
         if (parent != null) {
             createDirectories(parent);
         }
+        if (!names.containsKey(directory)) {
+            givenUpNames.remove(directory);
+        }
         Node node = names.computeIfAbsent(directory, absent -> new Node(true));
         if (!node.directory) {
             throw new FileAlreadyExistsException(directory.toString());
@@ -229,9 +287,14 @@ public final class MemoryDisk implements Disk {
         if (!isRoot(directory) && (node == null || !node.directory)) {
             throw new NotDirectoryException(directory.toString());
         }
-        durableNames.keySet().removeIf(path -> directory.equals(path.getParent()));
+        durableNames
+                .keySet()
+                .removeIf(
+                        path -> directory.equals(path.getParent()) && !givenUpNames.contains(path));
         for (Path path : list(directory)) {
-            durableNames.put(path, file(path, names));
+            if (!givenUpNames.contains(path)) {
+                durableNames.put(path, file(path, names));
+            }
         }
     }
 
@@ -311,6 +374,9 @@ public final class MemoryDisk implements Disk {
                 requireOpen();
                 long end = position + src.remaining();
                 resize(Math.max(end, node.length));
+                node.givenUp.clear(
+                        (int) (position / SMALL_SECTOR_BYTES),
+                        (int) Math.ceilDiv(end, SMALL_SECTOR_BYTES));
                 src.get(node.bytes, (int) position, src.remaining());
             }
         }
@@ -319,7 +385,7 @@ public final class MemoryDisk implements Disk {
         public void sync() throws IOException {
             synchronized (MemoryDisk.this) {
                 requireOpen();
-                node.durable = Arrays.copyOf(node.bytes, node.length);
+                node.sync();
             }
         }
 

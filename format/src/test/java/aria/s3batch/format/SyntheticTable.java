@@ -96,7 +96,7 @@ public final class SyntheticTable {
         }
         int covered = PAGE_BYTES - PageChecksum.BYTES;
         if (file == TableFile.DATA && BitmapPage.isBitmap(page, PAGE_BYTES)) {
-            allInUse(image, 1 + random.nextInt(7));
+            allInUse(image, random);
         }
         if (file == TableFile.INDEX) {
             covered = PAGE_BYTES / 2;
@@ -116,10 +116,15 @@ public final class SyntheticTable {
     }
 
     /** Damage of a page that its bitmap calls empty is nobody's business: there are none. */
-    private static void allInUse(byte[] bitmap, int bitsOfAPage) {
-        int bitsOfEight = bitsOfAPage * 0x249249;
-        for (int i = 0; i < bitmap.length; i++) {
-            bitmap[i] = (byte) (bitsOfEight >>> 8 * (i % 3));
+    private static void allInUse(byte[] bitmap, Random random) {
+        for (int i = 0; i + 3 <= bitmap.length; i += 3) {
+            int bitsOfEight = 0;
+            for (int page = 0; page < 8; page++) {
+                bitsOfEight |= 1 + random.nextInt(7) << 3 * page;
+            }
+            bitmap[i] = (byte) bitsOfEight;
+            bitmap[i + 1] = (byte) (bitsOfEight >>> 8);
+            bitmap[i + 2] = (byte) (bitsOfEight >>> 16);
         }
     }
 

@@ -1,12 +1,14 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What committing would cost, counted from the staged pages of an open batch.
@@ -51,7 +53,7 @@ public record ApplyForecast(
                         lengths(table, TableFile.DATA));
         List<String> refusals = new ArrayList<>();
         for (TableFile file : TableFile.values()) {
-            ApplyPlan.tooManyHoles(record.geometry(), file, lengths(table, file), pages)
+            ApplyPlan.refusal(record.geometry(), file, lengths(table, file), pages)
                     .ifPresent(refusals::add);
         }
         if (!refusals.isEmpty()) {
@@ -80,6 +82,20 @@ public record ApplyForecast(
                 bytesDown += baseLength;
             }
         }
+        long heads = touched.size();
+        for (BlockName first : ApplyPlan.firstBlocks(record, touched)) {
+            Optional<BlockRecord> planned =
+                    touched.stream().filter(block -> block.block().equals(first)).findFirst();
+            if (table.reader().hasRead(first)) {
+                continue;
+            }
+            if (!record.geometry().compressed()) {
+                heads += planned.isEmpty() ? 1 : 0;
+            } else if (planned.filter(record::needsBase).isEmpty()) {
+                gets++;
+                bytesDown += record.baseLength(first);
+            }
+        }
         long blocks = touched.size() - deletes;
         long definitions = definitionToo ? 1 : 0;
         boolean fence = readers == Readers.FENCE;
@@ -96,8 +112,9 @@ public record ApplyForecast(
                 created,
                 deletes,
                 deletes + 2 * copies,
-                // at commit: blocks, aria and frm; the frm again before the first write
-                touched.size() + 1 + 2 * definitions,
+                // at commit: blocks, the first of each file, aria and frm; the frm again before the
+                // first write
+                heads + 1 + 2 * definitions,
                 gets,
                 copies + blocks + headersPut + definitionsPut,
                 bytesDown,

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Which objects of a table a batch writes and deletes, from its staged pages and lengths alone: no
@@ -27,10 +28,29 @@ final class ApplyPlan {
      */
     static final long HOLES_MAX = 1 << 14;
 
+    /**
+     * Most blocks that a file may lose: 2 TiB of 4 MiB. No checksum covers the header in S3, and one wrong
+     * bit in a length of it makes a file, and so a list of its blocks, that no memory holds.
+     */
+    static final long CUT_MAX = 1 << 19;
+
     private ApplyPlan() {}
 
-    /** Says so if a file would have too many holes; {@link #blocks} must not be asked then. */
-    static Optional<String> tooManyHoles(
+    /** Why there can be no plan for a file; {@link #blocks} must not be asked then. */
+    static Optional<String> refusal(
+            TableGeometry geometry, TableFile file, FileLengths lengths, StagedPages pages)
+            throws IOException {
+        long cut =
+                geometry.blockCount(file, lengths.baseBytes())
+                        - geometry.blockCount(file, lengths.keptBytes());
+        return cut > CUT_MAX
+                ? Optional.of(
+                        "its header in S3 says that the %s file has %d bytes, of which the batch would cut off %d blocks, more than %d: either that header is damaged (check the table), or the table is too large to be cut by a batch"
+                                .formatted(file.key(), lengths.baseBytes(), cut, CUT_MAX))
+                : tooManyHoles(geometry, file, lengths, pages);
+    }
+
+    private static Optional<String> tooManyHoles(
             TableGeometry geometry, TableFile file, FileLengths lengths, StagedPages pages)
             throws IOException {
         long grown =
@@ -79,6 +99,15 @@ final class ApplyPlan {
         List<BlockRecord> blocks = new ArrayList<>(touched.size());
         touched.forEach((block, table) -> blocks.add(new BlockRecord(block, null, table.build())));
         return blocks;
+    }
+
+    /** The first block of each file of which a plan writes any block, where there is one in S3. */
+    static List<BlockName> firstBlocks(TableRecord table, List<BlockRecord> plan) {
+        return Stream.of(TableFile.values())
+                .filter(file -> plan.stream().anyMatch(block -> block.block().file() == file))
+                .map(file -> new BlockName(file, 1))
+                .filter(first -> table.baseLength(first) > 0)
+                .toList();
     }
 
     private static void addResized(

@@ -68,6 +68,22 @@ public final class BaseReader implements PageSource {
         return etags;
     }
 
+    /** Whether a block was read: then it is whole, and as long as the header says. */
+    boolean hasRead(BlockName block) {
+        return etags.containsKey(block);
+    }
+
+    /**
+     * Reads a block that no read has needed yet, and so keeps it for apply.
+     *
+     * @throws aria.s3batch.format.DamagedTableException it is not as Aria wrote it
+     */
+    void require(BlockName block) throws IOException {
+        if (!hasRead(block)) {
+            read(block, 0, ByteBuffer.allocate(0));
+        }
+    }
+
     /** How often a block was fetched from S3. */
     public long blocksFetched() {
         return fetched.sum();

@@ -19,16 +19,24 @@ final class BatchWork implements AutoCloseable {
     private static final Duration WAIT_STEP = Duration.ofMillis(100);
 
     /**
-     * How long a DELETE may take effect after nobody waits for its answer any more: one that a process sent
-     * before it was killed, or that was given up. It must not meet what is put back.
+     * How long a write may take effect after nobody waits for its answer any more: one that a process sent
+     * before it was killed, or that was given up. A DELETE must not meet what is put back. A PUT that asks for
+     * nothing to be there must not meet the gap that the next fence tears: {@code frm} without {@code aria}
+     * would be there then, or {@code aria} while blocks are written.
      */
-    static final Duration LATE_DELETE = Duration.ofSeconds(3);
+    static final Duration LATE_WRITE = Duration.ofSeconds(3);
 
     private final Applier.Rooms rooms;
     private final Patience patience;
     private final BatchRecord batch;
     private final ApplyProgress progress;
-    private final boolean deletedBefore;
+
+    /** Whether an earlier try had begun to raise the fence, or to lower it. */
+    private final boolean resumed;
+
+    /** Whether an earlier try had written all blocks, and so may have begun to put back headers. */
+    private final boolean publishing;
+
     private final List<TableWork> tables = new ArrayList<>();
     private final List<DefinitionWork> definitions = new ArrayList<>();
     private Fence fence;
@@ -39,7 +47,7 @@ final class BatchWork implements AutoCloseable {
         this.batch = batch;
         this.progress = progress;
         this.fence = rooms.journal().fence(batch.id());
-        this.deletedBefore = fence == Fence.RISING;
+        this.resumed = fence != Fence.DOWN;
         this.patience = new Patience(batch.id(), rooms.writes(), rooms.pauses());
         Map<TableName, List<TableWork>> byDefinition = new LinkedHashMap<>();
         for (int i = 0; i < batch.tables().size(); i++) {
@@ -59,6 +67,7 @@ final class BatchWork implements AutoCloseable {
                 byDefinition.computeIfAbsent(base, name -> new ArrayList<>()).add(table);
             }
         }
+        this.publishing = fence == Fence.UP && tables.stream().allMatch(TableWork::isWritten);
         for (DefinitionRecord definition : batch.definitions()) {
             List<TableWork> touched = byDefinition.get(definition.table());
             if (touched != null) {
@@ -105,6 +114,9 @@ final class BatchWork implements AutoCloseable {
             table.deleteBlocks(stop);
         }
         if (fence != Fence.DOWN) {
+            if (publishing || patience.creationMayBeLate()) {
+                await(LATE_WRITE, stop); // before the next batch may raise a fence
+            }
             deleteCopies();
         }
     }
@@ -147,10 +159,14 @@ final class BatchWork implements AutoCloseable {
      */
     private void awaitRunningStatements(BooleanSupplier stop) throws StoppedException {
         Duration wait = rooms.fenceWait();
-        boolean late = deletedBefore || patience.deleteMayBeLate();
-        if (late && wait.compareTo(LATE_DELETE) < 0) {
-            wait = LATE_DELETE;
+        boolean late = resumed || patience.deleteMayBeLate();
+        if (late && wait.compareTo(LATE_WRITE) < 0) {
+            wait = LATE_WRITE;
         }
+        await(wait, stop);
+    }
+
+    private void await(Duration wait, BooleanSupplier stop) throws StoppedException {
         Duration left = wait;
         while (left.isPositive()) {
             StoppedException.ifAsked(stop);
@@ -163,8 +179,14 @@ final class BatchWork implements AutoCloseable {
 
     /** Takes the fence down, so that the tables can be opened again; see {@link DefinitionWork#lower}. */
     void lowerFence() throws IOException {
+        if (resumed || patience.deleteMayBeLate()) {
+            await(LATE_WRITE, () -> false);
+        }
         for (DefinitionWork definition : definitions) {
             definition.lower(fence);
+        }
+        if (patience.creationMayBeLate()) {
+            await(LATE_WRITE, () -> false);
         }
         deleteCopies();
         setFence(Fence.DOWN);

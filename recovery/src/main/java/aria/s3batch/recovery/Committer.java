@@ -31,6 +31,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -42,7 +43,7 @@ import java.util.random.RandomGenerator;
  *
  * <p>Invariants: C1 no table has a header that breaks {@link HeaderRules}. C2 each file is exactly as long
  * as its header says. C3 {@code aria}, {@code frm} and every touched block are what the batch is based
- * on. C4 page files are synced before the journal names them, the journal before the mark, the mark
+ * on; those of which old pages are needed have been read, and found whole. C4 page files are synced before the journal names them, the journal before the mark, the mark
  * before the answer. C5 a commit begins only where the disk has room for it: a journal that failed half
  * way ends the daemon.
  */
@@ -212,9 +213,9 @@ public final class Committer {
         if (!refusals.isEmpty() || index.isEmpty() || data.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
         }
-        ApplyPlan.tooManyHoles(base.geometry(), TableFile.INDEX, index.get(), pages)
+        ApplyPlan.refusal(base.geometry(), TableFile.INDEX, index.get(), pages)
                 .ifPresent(refusals::add);
-        ApplyPlan.tooManyHoles(base.geometry(), TableFile.DATA, data.get(), pages)
+        ApplyPlan.refusal(base.geometry(), TableFile.DATA, data.get(), pages)
                 .ifPresent(refusals::add);
         if (!refusals.isEmpty()) {
             throw new CommitRefusedException(base.table(), refusals);
@@ -294,6 +295,9 @@ public final class Committer {
         if (definitionToo) {
             inFlight.start(() -> unchanged(names.frm(), base.frmEtag()));
         }
+        for (BlockName first : ApplyPlan.firstBlocks(record, plan)) {
+            inFlight.start(() -> cutAsTheHeaderSays(table, record, first, plan));
+        }
         for (int i = 0; i < plan.size(); i++) {
             int at = i;
             inFlight.start(
@@ -335,15 +339,47 @@ public final class Committer {
         // Behind the table's end an object is a stray that no reader asks for: it may be replaced,
         // but
         // only as it was seen here.
-        long length = found.map(ObjectVersion::lengthBytes).orElse(0L);
-        if (baseLength > 0 && !record.geometry().compressed() && length != baseLength) {
-            // of the HEAD a part may have been lost, in mid-number; of a GET it cannot
-            long stored = store.get(key).map(object -> object.version().lengthBytes()).orElse(0L);
-            if (stored != baseLength) {
-                throw new DamagedTableException(key, baseLength + " bytes", stored + " bytes");
+        if (baseLength > 0) {
+            checkLength(record, block, found);
+        }
+        if (record.needsBase(planned)) {
+            table.reader().require(block);
+            String readNow = read.get(block);
+            if (!Objects.equals(readNow, etag)) {
+                throw new BaseChangedException(key, etag, readNow);
             }
         }
         return planned.withBaseEtag(etag);
+    }
+
+    /**
+     * No checksum covers the header. With a wrong block size in it every block but the first would be
+     * taken for another, and one that is staged whole be written over it without being read.
+     */
+    private void cutAsTheHeaderSays(
+            OpenTable table, TableRecord record, BlockName first, List<BlockRecord> plan)
+            throws IOException {
+        if (record.geometry().compressed()) {
+            table.reader().require(first);
+        } else if (!table.reader().hasRead(first)
+                && plan.stream().noneMatch(block -> block.block().equals(first))) {
+            String key = new ObjectNames(record.base().table()).block(first);
+            checkLength(record, first, store.head(key));
+        }
+    }
+
+    private void checkLength(TableRecord record, BlockName block, Optional<ObjectVersion> found)
+            throws IOException {
+        int expected = record.baseLength(block);
+        long length = found.map(ObjectVersion::lengthBytes).orElse(0L);
+        if (!record.geometry().compressed() && length != expected) {
+            String key = new ObjectNames(record.base().table()).block(block);
+            // of the HEAD a part may have been lost, in mid-number; of a GET it cannot
+            long stored = store.get(key).map(object -> object.version().lengthBytes()).orElse(0L);
+            if (stored != expected) {
+                throw new DamagedTableException(key, expected + " bytes", stored + " bytes");
+            }
+        }
     }
 
     /**

@@ -30,6 +30,7 @@ final class Patience {
     private final ConditionalWrite writes;
     private final Applier.Pauses pauses;
     private volatile boolean deleteMayBeLate;
+    private volatile boolean creationMayBeLate;
 
     Patience(BatchId batch, ConditionalWrite writes, Applier.Pauses pauses) {
         this.batch = batch;
@@ -58,6 +59,7 @@ final class Patience {
             if (!(outcome instanceof PutOutcome.Unknown unknown)) {
                 return outcome;
             }
+            creationMayBeLate |= condition instanceof Condition.IfAbsent;
             pauseOrGiveUp(attempt, unknown.cause());
         }
     }
@@ -81,6 +83,11 @@ final class Patience {
     /** Whether a DELETE was sent that had no effect yet when it was last looked, and may have one. */
     boolean deleteMayBeLate() {
         return deleteMayBeLate;
+    }
+
+    /** As {@link #deleteMayBeLate}, of a PUT that asked for nothing to be there. */
+    boolean creationMayBeLate() {
+        return creationMayBeLate;
     }
 
     /** To be called after the attempt of this number, counted from 1, had no clear answer. */

@@ -65,6 +65,7 @@ final class BatchWorld implements AutoCloseable {
     final CacheSpace space = new CacheSpace(1L << 30);
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
+    private final List<OpenTable> begun = new ArrayList<>();
 
     /** What commits ask for: what they see is nobody's business but in tests of it. */
     Readers readers = Readers.NONE;
@@ -117,6 +118,7 @@ final class BatchWorld implements AutoCloseable {
             var reader = new BaseReader(store, blockCache, FETCHES, BATCH, number, base);
             open.add(OpenTable.of(base, reader, folder(), number, space));
         }
+        begun.addAll(open);
         return open;
     }
 
@@ -132,14 +134,12 @@ final class BatchWorld implements AutoCloseable {
         if (local.length < cache.length(file)) {
             cache.truncate(file, local.length);
         }
-        ByteBuffer seen = ByteBuffer.allocate(pageBytes);
+        int readable = (int) Math.min(local.length, cache.length(file));
+        ByteBuffer seen = ByteBuffer.allocate(readable);
+        cache.read(file, 0, seen);
         for (int at = 0; at < local.length; at += pageBytes) {
             ByteBuffer page = ByteBuffer.wrap(local, at, pageBytes).slice();
-            seen.clear();
-            if (at < cache.length(file)) {
-                cache.read(file, at, seen);
-            }
-            if (!seen.flip().equals(page)) {
+            if (at + pageBytes > readable || !seen.slice(at, pageBytes).equals(page)) {
                 cache.stagePages(file, at / pageBytes, page);
             }
         }
@@ -230,8 +230,12 @@ final class BatchWorld implements AutoCloseable {
         return objects;
     }
 
+    /** What the kernel does for a process that is gone: handles and memory are given back. */
     @Override
     public void close() throws IOException {
+        for (OpenTable table : begun) {
+            table.cache().close();
+        }
         journal.close();
     }
 }

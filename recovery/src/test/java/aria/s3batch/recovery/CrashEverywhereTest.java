@@ -3,287 +3,231 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.format.Fixture;
-import aria.s3batch.format.SyntheticTable;
-import aria.s3batch.format.TableFile;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.SortedMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 /**
- * A process killed before and after every single call to disk, journal and object store, from begin to
- * the end of apply, and again at every call of the recovery that follows. Invariants 2 to 5 and 8.
+ * A process killed between any two calls to disk, journal and object store, from its start to the end of
+ * apply, and again between any two calls of the recovery that follows. Invariants 2 to 5 and 8. A kill
+ * after a call that only reads leaves what the kill before it leaves, and is left out.
  *
- * <p>Every step is tried with a journal in memory, which loses unsynced writes as the disk does. With
- * RocksDB, whose syncs take long where others use the disk, every step is tried in the full run, and one
- * in {@value #SHORT_STRIDE} when a person waits.
+ * <p>Every step is tried with a journal in memory, which loses unsynced writes as the disk does, and in
+ * the full run with RocksDB, too; one in {@value #SHORT_STRIDE} of these when a person waits.
  */
 final class CrashEverywhereTest {
     private static final boolean LONG = Boolean.getBoolean("tests.long");
-    private static final int SHORT_STRIDE = 23;
+    private static final int SHORT_STRIDE = 11;
     private static final Set<String> OTHER_READERS =
             Set.of("partitions", "part", "shrinks and grows");
 
-    @TempDir Path journals;
+    @TempDir(factory = InMemory.class)
+    Path journals;
 
-    private int journalNumber;
-
-    /** A batch, and what readers are to see of it. */
-    record Case(BatchCase batchCase, Readers readers) {
-        @Override
-        public String toString() {
-            return batchCase + ", readers " + readers.word();
-        }
-    }
+    private final AtomicInteger journalNumber = new AtomicInteger();
 
     /** Every batch behind a fence, and those with all that is special in the other ways, too. */
-    static List<Case> cases() {
-        List<Case> cases = new ArrayList<>(fencedCases());
+    static List<Trial> trials() throws IOException {
+        List<Trial> trials = new ArrayList<>(fencedTrials());
         for (BatchCase batchCase : batches()) {
             if (LONG || OTHER_READERS.contains(batchCase.name())) {
-                cases.add(new Case(batchCase, Readers.REFRESH));
-                cases.add(new Case(batchCase, Readers.NONE));
+                trials.add(new Trial(batchCase, Readers.REFRESH));
+                trials.add(new Trial(batchCase, Readers.NONE));
             }
         }
-        return cases;
+        return trials;
     }
 
     /** A fence has the most steps, and every kind of journal row. */
-    static List<Case> fencedCases() {
-        return batches().stream().map(batchCase -> new Case(batchCase, Readers.FENCE)).toList();
+    static List<Trial> fencedTrials() throws IOException {
+        List<Trial> trials = new ArrayList<>();
+        for (BatchCase batchCase : batches()) {
+            trials.add(new Trial(batchCase, Readers.FENCE));
+        }
+        return trials;
     }
 
     private static List<BatchCase> batches() {
-        SyntheticTable small = BatchCase.table(false, 2, 4);
-        SyntheticTable large = BatchCase.table(false, 8, 11);
-        SyntheticTable regrown = large.resized(1, 2, 5).resized(6, 9, 6);
-        return List.of(
-                BatchCase.of(Fixture.of("trunc")),
-                BatchCase.of(Fixture.of("zlib")),
-                BatchCase.of(Fixture.of("part")),
-                BatchCase.ofPartitions(),
-                BatchCase.of("grows", small, small.resized(8, 11, 2)),
-                BatchCase.of("shrinks", large, large.resized(1, 1, 2)),
-                BatchCase.of(
-                        "shrinks and grows",
-                        large,
-                        regrown.local(TableFile.INDEX),
-                        BatchCase.withHole(regrown.local(TableFile.DATA), 3, 7),
-                        Map.of(
-                                TableFile.INDEX, List.of(2 * BatchCase.PAGE),
-                                TableFile.DATA, List.of(2 * BatchCase.PAGE, 9 * BatchCase.PAGE))));
+        if (LONG) {
+            return Trial.everyCase();
+        }
+        List<BatchCase> batches = new ArrayList<>(Trial.synthetic());
+        for (String name : List.of("trunc", "zlib", "part")) {
+            batches.add(BatchCase.of(Fixture.of(name)));
+        }
+        return batches;
     }
 
     /** The large compressed table takes most of the time, all of it in zlib. */
-    private static int stride(BatchCase batchCase) {
-        return LONG || !batchCase.name().equals("zlib") ? 1 : 11;
+    private static int stride(Trial trial) {
+        return LONG || !trial.batchCase.name().equals("zlib") ? 1 : 7;
     }
 
     private Machine rocksMachine() throws IOException {
-        return Machine.withRocksDb(journals.resolve("journal-" + journalNumber++));
-    }
-
-    private boolean commitAnswered;
-
-    private void runBatch(BatchWorld process, BatchCase batchCase) throws IOException {
-        List<OpenTable> tables = process.begin(batchCase.tables());
-        batchCase.staging().stage(tables);
-        BatchRecord batch = process.commit(tables);
-        commitAnswered = true;
-        process.apply(batch);
+        return Machine.withRocksDb(journals.resolve("journal-" + journalNumber.getAndIncrement()));
     }
 
     private enum Stop {
         KILL,
         POWER_LOSS,
-        TORN
-    }
+        TORN;
 
-    /** What one batch looks like, computed once. */
-    private final class Trial {
-        final BatchCase batchCase;
-        final Readers readers;
-        final long steps;
-        final SortedMap<String, ByteBuffer> before;
-        final SortedMap<String, ByteBuffer> after;
-        boolean sawDiscard;
-        boolean sawReplay;
-
-        /** Runs the batch once without a crash: what is left then, to the last byte, any crash must leave. */
-        Trial(Case tried) throws IOException {
-            this.batchCase = tried.batchCase();
-            this.readers = tried.readers();
-            this.before = BatchWorld.decoded(batchCase.before());
-            Machine machine = loaded(Machine.inMemory());
-            Steps counted = Steps.never();
-            runBatch(machine.process(counted), batchCase);
-            steps = counted.count();
-            after = BatchWorld.decoded(BatchWorld.objects(machine.store, ""));
-            assertThat(NewVersions.masked(after))
-                    .isEqualTo(NewVersions.masked(BatchWorld.decoded(batchCase.after())));
-        }
-
-        private Machine loaded(Machine machine) throws IOException {
-            machine.readers = readers;
-            BatchWorld.load(machine.store, batchCase.before());
-            return machine;
-        }
-
-        void killAt(Machine empty, long step, Stop stop) throws IOException {
-            Machine machine = loaded(empty);
-            Steps kill = Steps.killAt(step);
-            commitAnswered = false;
-            machine.kills(kill, process -> runBatch(process, batchCase));
-            String what =
-                    "%s: step %d, %s, killed %s".formatted(batchCase, step, stop, kill.killedAt);
-            stop(machine, stop, step);
-            recovered(machine, what);
-            var found = BatchWorld.decoded(BatchWorld.objects(machine.store, ""));
-            if (commitAnswered) {
-                assertThat(found).as(what).isEqualTo(after);
-            } else {
-                assertThat(found).as(what).isIn(before, after);
-            }
-            sawDiscard |= found.equals(before);
-            sawReplay |= found.equals(after);
-        }
-    }
-
-    /** The step is the seed of what is torn: it is in the message of a failure. */
-    private static void stop(Machine machine, Stop stop, long seed) {
-        switch (stop) {
-            case KILL -> {}
-            case POWER_LOSS -> machine.cutPower(null);
-            case TORN -> machine.cutPower(new Random(seed));
-        }
-    }
-
-    private static void recovered(Machine machine, String what) throws IOException {
-        try (BatchWorld process = machine.process(Steps.never())) {
-            Recovery.Found found = process.recover();
-            assertThat(found.orphans()).as(what).isEmpty();
-            assertThat(process.journal.batches()).as(what).isEmpty();
-        }
-        assertThat(machine.disk.list(BatchWorld.CACHE_DIR.batches())).as(what).isEmpty();
-    }
-
-    @ParameterizedTest
-    @MethodSource("cases")
-    void killAnywhereLeavesTheBatchWhollyInOrWhollyOut(Case tried) throws Exception {
-        var trial = new Trial(tried);
-        assertThat(trial.steps).isGreaterThan(50);
-        for (long step = 0; step < trial.steps; step += stride(trial.batchCase)) {
-            for (Stop stop : Stop.values()) {
-                trial.killAt(Machine.inMemory(), step, stop);
+        /** The step is the seed of what is torn: it is in the message of a failure. */
+        void stop(Machine machine, long seed) {
+            switch (this) {
+                case KILL -> {}
+                case POWER_LOSS -> machine.cutPower(null);
+                case TORN -> machine.cutPower(new Random(seed));
             }
         }
-        assertThat(trial.sawDiscard).isTrue();
-        assertThat(trial.sawReplay).isTrue();
     }
 
-    @ParameterizedTest
-    @MethodSource("fencedCases")
-    void killAnywhereWithTheRealJournalDoesTheSame(Case tried) throws Exception {
-        var trial = new Trial(tried);
-        int stride = LONG ? 1 : SHORT_STRIDE;
-        int first = tried.toString().length() % stride;
-        for (long step = first; step < trial.steps; step += stride) {
-            for (Stop stop : LONG ? Stop.values() : new Stop[] {Stop.POWER_LOSS}) {
-                trial.killAt(rocksMachine(), step, stop);
-            }
-        }
-        assertThat(trial.sawDiscard).isTrue();
-        assertThat(trial.sawReplay).isTrue();
+    private interface Kill {
+        void at(int step) throws IOException;
     }
 
-    private static void commit(Machine machine, BatchCase batchCase) throws IOException {
-        try (BatchWorld process = machine.process(Steps.never())) {
-            List<OpenTable> tables = process.begin(batchCase.tables());
-            batchCase.staging().stage(tables);
-            process.commit(tables);
-        }
+    /** One in so many of the steps at which a run can be killed, on all processors. */
+    private static void everyKill(List<Steps.Point> points, int stride, int offset, Kill kill) {
+        int[] kills = Steps.kills(points);
+        IntStream.range(0, kills.length)
+                .filter(i -> i % stride == offset % stride)
+                .parallel()
+                .forEach(
+                        i -> {
+                            try {
+                                kill.at(kills[i]);
+                            } catch (IOException e) {
+                                throw new AssertionError("step " + kills[i], e);
+                            }
+                        });
     }
 
-    private static boolean recoveryKilledAt(Machine machine, Trial trial, long step, Stop stop)
+    private static Trial.Found killAt(Trial trial, Machine empty, int step, Stop stop)
             throws IOException {
-        BatchCase batchCase = trial.batchCase;
-        commit(trial.loaded(machine), batchCase);
+        Machine machine = trial.loaded(empty);
+        Steps kill = Steps.killAt(step);
+        boolean[] answered = new boolean[1];
+        machine.kills(
+                kill,
+                process -> {
+                    process.recovery.run();
+                    BatchRecord batch = trial.committed(process);
+                    answered[0] = true;
+                    process.apply(batch);
+                });
+        String what = "%s: %s, %s".formatted(trial, stop, kill.struckAt);
+        stop.stop(machine, step);
+        trial.recover(machine, what);
+        Trial.Found found = trial.find(machine, what);
+        if (answered[0] || step > trial.commitPoint()) {
+            assertThat(found).as(what).isEqualTo(Trial.Found.IN);
+        } else {
+            assertThat(found).as(what).isEqualTo(Trial.Found.OUT);
+        }
+        return found;
+    }
+
+    @ParameterizedTest
+    @MethodSource("trials")
+    void killAnywhereLeavesTheBatchWhollyInOrWhollyOut(Trial trial) {
+        assertThat(Steps.kills(trial.points)).hasSizeGreaterThan(25);
+        everyKill(
+                trial.points,
+                stride(trial),
+                0,
+                step -> {
+                    for (Stop stop : Stop.values()) {
+                        killAt(trial, Machine.inMemory(), step, stop);
+                    }
+                });
+    }
+
+    @ParameterizedTest
+    @MethodSource("fencedTrials")
+    void killAnywhereWithTheRealJournalDoesTheSame(Trial trial) {
+        Set<Trial.Found> found = Collections.synchronizedSet(EnumSet.noneOf(Trial.Found.class));
+        everyKill(
+                trial.points,
+                LONG ? 1 : SHORT_STRIDE,
+                trial.toString().length(),
+                step -> {
+                    for (Stop stop : LONG ? Stop.values() : new Stop[] {Stop.POWER_LOSS}) {
+                        found.add(killAt(trial, rocksMachine(), step, stop));
+                    }
+                });
+        assertThat(found).containsExactlyInAnyOrder(Trial.Found.values());
+    }
+
+    private static void recoveryKilledAt(Machine empty, Trial trial, int step, Stop stop)
+            throws IOException {
+        Machine machine = trial.loaded(empty);
+        try (BatchWorld process = machine.process(Steps.never())) {
+            trial.committed(process);
+        }
         machine.cutPower(null);
         Steps kill = Steps.killAt(step);
-        boolean died = machine.kills(kill, BatchWorld::recover);
-        stop(machine, stop, step);
-        String what = "%s: step %d, %s, killed %s".formatted(batchCase, step, stop, kill.killedAt);
-        recovered(machine, what);
-        assertThat(BatchWorld.decoded(BatchWorld.objects(machine.store, "")))
-                .as(what)
-                .isEqualTo(trial.after);
-        return died;
+        machine.kills(kill, BatchWorld::recover);
+        stop.stop(machine, step);
+        String what = "%s: %s, in recovery %s".formatted(trial, stop, kill.struckAt);
+        trial.recover(machine, what);
+        assertThat(trial.find(machine, what)).as(what).isEqualTo(Trial.Found.IN);
     }
 
     @ParameterizedTest
-    @MethodSource("cases")
-    void recoveryKilledAnywhereIsFinishedByTheNext(Case tried) throws Exception {
-        var trial = new Trial(tried);
-        for (Stop stop : Stop.values()) {
-            long step = 0;
-            while (recoveryKilledAt(Machine.inMemory(), trial, step, stop)) {
-                step += stride(trial.batchCase);
-            }
-            assertThat(step).isGreaterThan(20);
-        }
+    @MethodSource("trials")
+    void recoveryKilledAnywhereIsFinishedByTheNext(Trial trial) {
+        assertThat(Steps.kills(trial.recovery)).hasSizeGreaterThan(10);
+        everyKill(
+                trial.recovery,
+                stride(trial),
+                0,
+                step -> {
+                    for (Stop stop : Stop.values()) {
+                        recoveryKilledAt(Machine.inMemory(), trial, step, stop);
+                    }
+                });
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 3, 6})
-    void recoveryKilledAnywhereWithTheRealJournalIsFinishedByTheNext(int number) throws Exception {
-        var trial = new Trial(cases().get(number));
-        int stride = LONG ? 1 : SHORT_STRIDE;
-        long step = number;
-        while (recoveryKilledAt(rocksMachine(), trial, step, Stop.POWER_LOSS)) {
-            step += stride;
-        }
-        assertThat(step).isGreaterThan(20);
+    @MethodSource("fencedTrials")
+    void recoveryKilledAnywhereWithTheRealJournalIsFinishedByTheNext(Trial trial) {
+        everyKill(
+                trial.recovery,
+                LONG ? 1 : SHORT_STRIDE,
+                trial.toString().length(),
+                step -> recoveryKilledAt(rocksMachine(), trial, step, Stop.POWER_LOSS));
     }
 
     /** Names deleted but not synced come back with the power; nobody may take them for a batch then. */
     @Test
     void recoveryKilledTwiceBeforeThePowerIsCutLeavesNoOrphan() throws Exception {
-        var trial = new Trial(new Case(BatchCase.of(Fixture.of("trunc")), Readers.FENCE));
-        BatchCase batchCase = trial.batchCase;
-        long steps = stepsOfRecovery(trial);
-        for (long first = Math.max(0, steps - 30); first < steps; first++) {
-            for (long second = 0; second < 40; second++) {
+        var trial = new Trial(BatchCase.of(Fixture.of("trunc")), Readers.FENCE);
+        int[] kills = Steps.kills(trial.recovery);
+        for (int first : Arrays.copyOfRange(kills, kills.length - 15, kills.length)) {
+            boolean died = true;
+            for (int second = 0; died && second < 60; second++) {
                 Machine machine = trial.loaded(Machine.inMemory());
-                commit(machine, batchCase);
+                trial.committed(machine.process(Steps.never()));
                 machine.kills(Steps.killAt(first), BatchWorld::recover);
-                boolean died = machine.kills(Steps.killAt(second), BatchWorld::recover);
+                died = machine.kills(Steps.killAt(second), BatchWorld::recover);
                 machine.process(Steps.never()).recover();
                 machine.cutPower(null);
-                recovered(machine, "killed at %d, then at %d".formatted(first, second));
-                if (!died) {
-                    break;
-                }
+                trial.recover(machine, "killed at %d, then at %d".formatted(first, second));
             }
         }
-    }
-
-    private static long stepsOfRecovery(Trial trial) throws IOException {
-        Machine machine = trial.loaded(Machine.inMemory());
-        commit(machine, trial.batchCase);
-        Steps steps = Steps.never();
-        machine.process(steps).recover();
-        return steps.count();
     }
 }

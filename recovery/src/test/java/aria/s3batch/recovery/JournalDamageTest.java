@@ -55,7 +55,8 @@ final class JournalDamageTest {
         IN_A_TABLE_FILE
     }
 
-    @TempDir Path dir;
+    @TempDir(factory = InMemory.class)
+    Path dir;
 
     private final MemoryDisk disk = new MemoryDisk();
     private final Map<Outcome, Integer> seen = new EnumMap<>(Outcome.class);
@@ -191,6 +192,13 @@ final class JournalDamageTest {
         return heads;
     }
 
+    /** In the full run, of the write-ahead log: every length near its ends, else one in 31. */
+    private static boolean isTriedOfLog(String name, int length, byte[] log) {
+        return LONG
+                && name.endsWith(".log")
+                && (length % 31 == 0 || length < 64 || length > log.length - 128);
+    }
+
     @ParameterizedTest
     @EnumSource
     void fileCutAnywhereNeverLosesOrAltersTheBatchInSilence(Rows rows) throws Exception {
@@ -198,7 +206,7 @@ final class JournalDamageTest {
         for (Map.Entry<String, byte[]> file : files.entrySet()) {
             byte[] whole = file.getValue();
             for (int length = 0; length < whole.length; length++) {
-                if (!isTried(length, whole.length)) {
+                if (!isTried(length, whole.length) && !isTriedOfLog(file.getKey(), length, whole)) {
                     continue;
                 }
                 byte[] cut = Arrays.copyOf(whole, length);

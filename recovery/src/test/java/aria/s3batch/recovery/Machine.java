@@ -72,15 +72,20 @@ final class Machine {
 
     /** Runs a process until it ends, or is killed: true. The journal's files are as the kill left them. */
     boolean kills(Steps steps, Life life) throws IOException {
+        BatchWorld process = null;
         try {
-            life.run(process(steps));
+            process = process(steps);
+            life.run(process);
             return false;
         } catch (Steps.Killed e) {
             return true;
         } finally {
             CommitJournal left = opened;
-            assert left != null : "no process was started";
-            left.close(); // the kernel would: it gives the directory's lock back
+            if (process != null) {
+                process.close();
+            } else if (left != null) {
+                left.close();
+            }
         }
     }
 }

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -17,31 +20,46 @@ import java.util.random.RandomGenerator;
  * is lost from some point on. Closing it changes nothing, so it serves one process after the other.
  */
 public final class MemoryJournal implements CommitJournal {
-    private record Table(BatchId batch, int number) implements Comparable<Table> {
+    private enum Kind {
+        BATCH,
+        BLOCK,
+        DONE,
+        FENCE
+    }
+
+    /** The key of a row, as RocksDB has them. Rows of a whole batch have table 0 and no object. */
+    private record Row(Kind kind, BatchId batch, int table, String object)
+            implements Comparable<Row> {
+        private static final Comparator<Row> ORDER =
+                Comparator.comparing(Row::kind)
+                        .thenComparing(Row::batch)
+                        .thenComparingInt(Row::table)
+                        .thenComparing(Row::object);
+
+        static Row of(Kind kind, BatchId batch) {
+            return new Row(kind, batch, 0, "");
+        }
+
         @Override
-        public int compareTo(Table other) {
-            int byBatch = batch.compareTo(other.batch);
-            return byBatch != 0 ? byBatch : Integer.compare(number, other.number);
+        public int compareTo(Row other) {
+            return ORDER.compare(this, other);
         }
     }
 
-    private record Done(Table table, String object) {}
+    private final TreeMap<Row, Object> rows = new TreeMap<>();
 
-    private final TreeMap<BatchId, BatchRecord> batches = new TreeMap<>();
-    private final TreeMap<Table, TreeMap<BlockName, BlockRecord>> blocks = new TreeMap<>();
-    private final TreeMap<Table, TreeMap<String, String>> done = new TreeMap<>();
-    private final TreeMap<BatchId, Fence> fences = new TreeMap<>();
-    private final List<Done> unsynced = new ArrayList<>();
+    /** What each write that is not durable yet has replaced, the oldest first. */
+    private final List<Map<Row, @Nullable Object>> unsynced = new ArrayList<>();
+
     private boolean failing;
+    private boolean syncFails;
 
     /** Loses power. Of what was not synced a random part stays, from the oldest on; nothing without chance. */
     public synchronized void crash(@Nullable RandomGenerator chance) {
         int kept = chance == null ? 0 : chance.nextInt(unsynced.size() + 1);
-        for (Done lost : unsynced.subList(kept, unsynced.size())) {
-            TreeMap<String, String> objects = done.get(lost.table());
-            if (objects != null) {
-                objects.remove(lost.object());
-            }
+        for (Map<Row, @Nullable Object> lost :
+                unsynced.reversed().subList(0, unsynced.size() - kept)) {
+            lost.forEach(this::set);
         }
         unsynced.clear();
     }
@@ -51,89 +69,124 @@ public final class MemoryJournal implements CommitJournal {
         failing = true;
     }
 
-    private void write() throws IOException {
+    /** The next write is done, but its sync fails: it is there until the power is cut. */
+    synchronized void failNextSync() {
+        syncFails = true;
+    }
+
+    private void set(Row row, @Nullable Object value) {
+        if (value == null) {
+            rows.remove(row);
+        } else {
+            rows.put(row, value);
+        }
+    }
+
+    private void write(Map<Row, @Nullable Object> changes, boolean sync) throws IOException {
         if (failing) {
             throw new IOException("injected: the journal cannot be written");
         }
+        Map<Row, @Nullable Object> replaced = new HashMap<>();
+        changes.forEach(
+                (row, value) -> {
+                    replaced.put(row, rows.get(row));
+                    set(row, value);
+                });
+        unsynced.add(replaced);
+        if (sync && syncFails) {
+            syncFails = false;
+            throw new IOException("injected: the journal cannot be synced");
+        }
+        if (sync) {
+            unsynced.clear(); // one log: a synced write takes all before it along
+        }
     }
 
-    private void synced() {
-        unsynced.clear(); // one log: a synced write takes all before it along
+    private <T> List<T> values(Kind kind, Class<T> type) {
+        return rows.entrySet().stream()
+                .filter(row -> row.getKey().kind() == kind)
+                .map(row -> type.cast(row.getValue()))
+                .toList();
+    }
+
+    private static Row block(BatchId batch, int table, BlockName block) {
+        return new Row(Kind.BLOCK, batch, table, block.toString());
     }
 
     @Override
-    public synchronized void commit(BatchRecord batch, List<List<BlockRecord>> records)
+    public synchronized void commit(BatchRecord batch, List<List<BlockRecord>> blocks)
             throws IOException {
-        write();
-        batches.put(batch.id(), batch);
-        for (int i = 0; i < records.size(); i++) {
-            var table = new TreeMap<BlockName, BlockRecord>();
-            records.get(i).forEach(block -> table.put(block.block(), block));
-            blocks.put(new Table(batch.id(), i), table);
+        Map<Row, @Nullable Object> changes = new HashMap<>();
+        changes.put(Row.of(Kind.BATCH, batch.id()), batch);
+        for (int i = 0; i < blocks.size(); i++) {
+            for (BlockRecord block : blocks.get(i)) {
+                changes.put(block(batch.id(), i, block.block()), block);
+            }
         }
-        synced();
+        write(changes, true);
     }
 
     @Override
     public synchronized List<BatchRecord> batches() {
-        return List.copyOf(batches.values());
+        return values(Kind.BATCH, BatchRecord.class);
+    }
+
+    private Map<Row, Object> ofTable(Kind kind, BatchId batch, int table) {
+        return rows.subMap(new Row(kind, batch, table, ""), new Row(kind, batch, table + 1, ""));
     }
 
     @Override
     public synchronized List<BlockRecord> blocks(BatchId batch, int table) {
-        return List.copyOf(blocks.getOrDefault(new Table(batch, table), new TreeMap<>()).values());
+        return ofTable(Kind.BLOCK, batch, table).values().stream()
+                .map(BlockRecord.class::cast)
+                .sorted(Comparator.comparing(BlockRecord::block))
+                .toList();
     }
 
     @Override
     public synchronized void objectDone(BatchId batch, int table, String object, String etag)
             throws IOException {
-        write();
-        var key = new Table(batch, table);
-        done.computeIfAbsent(key, k -> new TreeMap<>()).put(object, etag);
-        unsynced.add(new Done(key, object));
+        write(Map.of(new Row(Kind.DONE, batch, table, object), etag), false);
     }
 
     @Override
     public synchronized Map<String, String> objectsDone(BatchId batch, int table) {
-        return Map.copyOf(done.getOrDefault(new Table(batch, table), new TreeMap<>()));
+        Map<String, String> done = new LinkedHashMap<>();
+        ofTable(Kind.DONE, batch, table)
+                .forEach((row, etag) -> done.put(row.object(), (String) etag));
+        return done;
     }
 
     @Override
     public synchronized void rebase(BatchId batch, int table, BlockRecord block)
             throws IOException {
-        write();
-        blocks.computeIfAbsent(new Table(batch, table), k -> new TreeMap<>())
-                .put(block.block(), block);
-        synced();
+        write(Map.of(block(batch, table, block.block()), block), true);
     }
 
     @Override
     public synchronized Fence fence(BatchId batch) {
-        return fences.getOrDefault(batch, Fence.DOWN);
+        return (Fence) rows.getOrDefault(Row.of(Kind.FENCE, batch), Fence.DOWN);
     }
 
     @Override
     public synchronized void setFence(BatchId batch, Fence fence) throws IOException {
-        write();
-        fences.put(batch, fence);
-        synced();
+        write(Map.of(Row.of(Kind.FENCE, batch), fence), true);
     }
 
     @Override
     public synchronized void update(BatchRecord batch) throws IOException {
-        write();
-        batches.put(batch.id(), batch);
-        synced();
+        write(Map.of(Row.of(Kind.BATCH, batch.id()), batch), true);
     }
 
     @Override
     public synchronized void forget(BatchId batch) throws IOException {
-        write();
-        batches.remove(batch);
-        fences.remove(batch);
-        blocks.keySet().removeIf(table -> table.batch().equals(batch));
-        done.keySet().removeIf(table -> table.batch().equals(batch));
-        synced();
+        Map<Row, @Nullable Object> changes = new HashMap<>();
+        for (Row row : rows.keySet()) {
+            if (row.batch().equals(batch)) {
+                changes.put(row, null);
+            }
+        }
+        write(changes, true);
     }
 
     @Override

@@ -18,6 +18,7 @@ import aria.s3batch.s3block.FaultyObjectStore.Fault;
 import aria.s3batch.s3block.FaultyObjectStore.Operation;
 import aria.s3batch.s3block.FaultyObjectStore.Request;
 import aria.s3batch.s3block.FencedTableException;
+import aria.s3batch.s3block.LoadedFixture;
 import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.StoredObject;
@@ -302,8 +303,7 @@ final class ReadersTest {
                 applier(process(), pause -> sum[0] = sum[0].plus(pause))
                         .apply(batch, process().folder(), new ApplyProgress(), () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
-        assertThat(sum[0])
-                .isEqualTo(BatchWork.LATE_DELETE.plusMillis(200)); // before the second try
+        assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE.plusMillis(200)); // before the second try
     }
 
     @Test
@@ -322,8 +322,72 @@ final class ReadersTest {
                         .apply(batch, process().folder(), new ApplyProgress(), () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         // the deletions of who was stopped, or killed, may take effect late
-        assertThat(sum[0]).isEqualTo(BatchWork.LATE_DELETE);
+        assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE);
         assertSame(objects(), after(batch));
+    }
+
+    /** It would land in the gap that the next fence tears: A5, if it is frm. */
+    @ParameterizedTest
+    @ValueSource(strings = {"aria", "frm"})
+    void whatIsPutBackWithoutAClearAnswerIsWaitedForBeforeTheTableIsFree(String object)
+            throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        store.fail(
+                Fault.once(
+                        FaultyObjectStore.on(Operation.PUT, key(object)),
+                        Failure.UNREACHABLE_BEFORE));
+        assertThat(pausesAfterLastPutOfFrm(batch)).isEqualTo(BatchWork.LATE_WRITE);
+    }
+
+    @Test
+    void whatAKilledProcessMayHavePutBackIsWaitedForBeforeTheTableIsFree() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        store.fail(Fault.once(FaultyObjectStore.on(Operation.PUT, ARIA), Failure.CRASH_BEFORE));
+        assertThatThrownBy(() -> pausesAfterLastPutOfFrm(batch))
+                .isInstanceOf(FaultyObjectStore.Crash.class);
+        assertThat(pausesAfterLastPutOfFrm(batch)).isEqualTo(BatchWork.LATE_WRITE);
+    }
+
+    private Duration pausesAfterLastPutOfFrm(BatchRecord batch) throws Exception {
+        Duration[] sum = {Duration.ZERO};
+        ApplyOutcome outcome =
+                applier(
+                                process(),
+                                pause ->
+                                        sum[0] =
+                                                writesSince(0).contains("PUT " + FRM)
+                                                                && bucket.head(FRM).isPresent()
+                                                        ? sum[0].plus(pause)
+                                                        : Duration.ZERO)
+                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+        assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
+        return sum[0];
+    }
+
+    @Test
+    void deletionWithoutAClearAnswerIsWaitedForBeforeAFenceIsLowered() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        store.fail(
+                Fault.once(
+                        FaultyObjectStore.on(Operation.DELETE, FRM), Failure.UNREACHABLE_BEFORE));
+        store.before(
+                1,
+                FaultyObjectStore.on(Operation.DELETE, ARIA),
+                () -> LoadedFixture.replace(bucket, ARIA, new byte[] {1}));
+        int committed = store.requests().size();
+        Duration[] sum = {Duration.ZERO};
+        ApplyOutcome outcome =
+                applier(
+                                process(),
+                                pause -> {
+                                    boolean lowering =
+                                            writesSince(committed).contains("DELETE " + ARIA);
+                                    sum[0] = lowering ? sum[0].plus(pause) : sum[0];
+                                })
+                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+        assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(objects()).containsKey(FRM);
+        assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE);
     }
 
     // ---- a table behind its fence ------------------------------------------------------------
@@ -674,7 +738,7 @@ final class ReadersTest {
     private static BatchCase wholeBlocks() {
         SyntheticTable before = BatchCase.table(false, 2, 6);
         SyntheticTable after = before;
-        for (int page = 0; page < 3; page++) {
+        for (int page = 3; page < 6; page++) { // all of data/000002
             after = after.withPage(TableFile.DATA, page, 9); // its header stays as it is
         }
         return BatchCase.of("whole blocks", before, after);

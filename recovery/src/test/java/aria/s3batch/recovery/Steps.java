@@ -1,7 +1,13 @@
 package aria.s3batch.recovery;
 
+import static aria.s3batch.recovery.Steps.Seam.DISK;
+import static aria.s3batch.recovery.Steps.Seam.JOURNAL;
+import static aria.s3batch.recovery.Steps.Seam.STORE;
+
+import aria.s3batch.diskcache.CacheFullException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.diskcache.DiskFile;
+import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteAnswer;
@@ -9,21 +15,90 @@ import aria.s3batch.s3block.ListedObject;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
+import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.StoredObject;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
- * Counts every call of disk, journal and object store, and kills the process at the chosen one: before
- * or after it took effect. After the kill nothing works any more, as in a process that is gone.
+ * Counts every call of disk, journal and object store, and makes the chosen one go wrong: the process is
+ * killed there, or the call fails, once or together with all that follow. For one thread.
  */
 final class Steps {
+    enum Seam {
+        DISK,
+        JOURNAL,
+        STORE
+    }
+
+    /** How a step goes wrong. */
+    enum Fault {
+        /** The process ends before the call. After it nothing works any more, as in one that is gone. */
+        KILL,
+        /**
+         * The call fails, nothing was done; of a write to the disk, half. What a sync had to write no later
+         * sync writes.
+         */
+        ONCE,
+        /** The disk has no room, this once. */
+        FULL,
+        /** The call takes effect and fails: its answer is lost. */
+        UNCLEAR,
+        /** The journal has written, and cannot sync it: it is there until the power is cut. */
+        UNSYNCED,
+        /** As {@link #ONCE}, and so does every later call of the same seam, until it is healed. */
+        SEAM_DIES,
+        /** As {@link #ONCE}, and so does every later call of all of them. */
+        ALL_DIE
+    }
+
+    /** What a call does to what it calls. */
+    private enum Effect {
+        NONE,
+        /** Needs room. */
+        GROWS,
+        CHANGES,
+        SYNCS
+    }
+
+    /** One call of a run. */
+    record Point(Seam seam, Effect effect, String name) {
+        boolean changes() {
+            return effect != Effect.NONE && !name.startsWith("room");
+        }
+
+        boolean syncs() {
+            return effect == Effect.SYNCS;
+        }
+
+        /** Every way in which this call can fail. */
+        Set<Fault> failures() {
+            Set<Fault> faults = EnumSet.of(Fault.ONCE, Fault.SEAM_DIES, Fault.ALL_DIE);
+            if (seam == DISK && effect == Effect.GROWS) {
+                faults.add(Fault.FULL);
+            }
+            if (seam != DISK && changes()) {
+                faults.add(Fault.UNCLEAR);
+            }
+            if (seam == JOURNAL && effect == Effect.SYNCS) {
+                faults.add(Fault.UNSYNCED);
+            }
+            return faults;
+        }
+    }
+
     /** The end of the process; no code of ours catches it to go on. */
     static final class Killed extends Error {
         private static final long serialVersionUID = 1L;
@@ -33,85 +108,162 @@ final class Steps {
         }
     }
 
-    private final long killAt;
-    private long count;
+    private final long strikeAt;
+    private final Fault fault;
+    private final List<Point> points = new ArrayList<>();
+    private @Nullable Seam struck;
     private boolean dead;
+    private boolean healed;
 
-    /** The step at which the process was killed, for the message of a failed test. */
-    String killedAt = "never";
+    /** The step that went wrong, for the message of a failed test. */
+    String struckAt = "never";
 
-    private Steps(long killAt) {
-        this.killAt = killAt;
+    private Steps(long strikeAt, Fault fault) {
+        this.strikeAt = strikeAt;
+        this.fault = fault;
     }
 
     static Steps never() {
-        return new Steps(Long.MAX_VALUE);
+        return new Steps(Long.MAX_VALUE, Fault.KILL);
     }
 
     /**
-     * @param step from 0; each call counts twice, before and after its effect
+     * @param step from 0
      */
     static Steps killAt(long step) {
-        return new Steps(step);
+        return new Steps(step, Fault.KILL);
     }
 
-    long count() {
-        return count;
+    static Steps fail(long step, Fault fault) {
+        return new Steps(step, fault);
+    }
+
+    /** The calls so far. */
+    List<Point> points() {
+        return points;
+    }
+
+    /**
+     * Before which steps of a run a kill leaves what no other kill does: reads change nothing. After the
+     * last of them there is nothing left to kill.
+     */
+    static int[] kills(List<Point> points) {
+        return IntStream.rangeClosed(0, points.size())
+                .filter(step -> step == 0 || points.get(step - 1).changes())
+                .toArray();
+    }
+
+    /** From here on everything works. */
+    void heal() {
+        healed = true;
     }
 
     private interface Call<T> {
         T run() throws IOException;
     }
 
-    private <T> T step(String name, Call<T> call) throws IOException {
-        passOrDie("before " + name);
-        T result = call.run();
-        passOrDie("after " + name);
-        return result;
+    private interface Act {
+        void run() throws IOException;
     }
 
-    private void passOrDie(String point) {
-        if (dead || count++ == killAt) {
-            if (!dead) {
-                killedAt = point;
-            }
-            dead = true;
-            throw new Killed(point);
+    private void act(Seam seam, Effect effect, String name, Act act) throws IOException {
+        act(seam, effect, name, act, () -> {});
+    }
+
+    /**
+     * @param part what is done of it when it fails
+     */
+    private void act(Seam seam, Effect effect, String name, Act act, Act part) throws IOException {
+        step(
+                seam,
+                effect,
+                name,
+                () -> {
+                    act.run();
+                    return true;
+                },
+                part);
+    }
+
+    private <T> T step(Seam seam, Effect effect, String name, Call<T> call) throws IOException {
+        return step(seam, effect, name, call, () -> {});
+    }
+
+    private <T> T step(Seam seam, Effect effect, String name, Call<T> call, Act part)
+            throws IOException {
+        if (dead) {
+            throw new Killed(name);
         }
+        int step = points.size();
+        points.add(new Point(seam, effect, name));
+        if (step == strikeAt) {
+            struck = seam;
+            struckAt = "%s %s at step %d, %s".formatted(fault, seam, step, name);
+        } else if (healed || struck == null || !goesOn(seam)) {
+            return call.run();
+        }
+        String message = "injected: " + name;
+        switch (fault) {
+            case KILL -> {
+                dead = true;
+                throw new Killed(name);
+            }
+            case FULL -> {
+                part.run();
+                throw new CacheFullException(message + ": the disk is full");
+            }
+            case UNCLEAR, UNSYNCED -> call.run();
+            case ONCE, SEAM_DIES, ALL_DIE -> part.run();
+        }
+        throw seam == STORE ? new StoreUnreachableException(message) : new IOException(message);
+    }
+
+    /** Whether more than one call can fail. */
+    boolean lasts() {
+        return fault == Fault.SEAM_DIES || fault == Fault.ALL_DIE;
+    }
+
+    private boolean goesOn(Seam seam) {
+        return fault == Fault.ALL_DIE || fault == Fault.SEAM_DIES && seam == struck;
     }
 
     ObjectStore over(ObjectStore store) {
         return new ObjectStore() {
             @Override
             public Optional<StoredObject> get(String key) throws IOException {
-                return step("GET " + key, () -> store.get(key));
+                return step(STORE, Effect.NONE, "GET " + key, () -> store.get(key));
             }
 
             @Override
             public Optional<ObjectVersion> head(String key) throws IOException {
-                return step("HEAD " + key, () -> store.head(key));
+                return step(STORE, Effect.NONE, "HEAD " + key, () -> store.head(key));
             }
 
             @Override
             public PutAnswer put(
                     String key, byte[] body, Condition condition, Map<String, String> metadata)
                     throws IOException {
-                return step("PUT " + key, () -> store.put(key, body, condition, metadata));
+                return step(
+                        STORE,
+                        Effect.CHANGES,
+                        "PUT " + key,
+                        () -> store.put(key, body, condition, metadata));
             }
 
             @Override
             public DeleteAnswer delete(String key, Condition condition) throws IOException {
-                return step("DELETE " + key, () -> store.delete(key, condition));
+                return step(
+                        STORE, Effect.CHANGES, "DELETE " + key, () -> store.delete(key, condition));
             }
 
             @Override
             public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-                store.list(prefix, visitor);
+                act(STORE, Effect.NONE, "LIST " + prefix, () -> store.list(prefix, visitor));
             }
 
             @Override
             public List<String> folders(String prefix) throws IOException {
-                return store.folders(prefix);
+                return step(STORE, Effect.NONE, "LIST " + prefix, () -> store.folders(prefix));
             }
 
             @Override
@@ -123,86 +275,80 @@ final class Steps {
 
     CommitJournal over(CommitJournal journal) {
         return new CommitJournal() {
-            @Override
-            public void commit(BatchRecord batch, List<List<BlockRecord>> blocks)
-                    throws IOException {
-                step(
-                        "journal commit",
+            private void write(String name, Act write) throws IOException {
+                act(
+                        JOURNAL,
+                        Effect.SYNCS,
+                        name,
                         () -> {
-                            journal.commit(batch, blocks);
-                            return true;
+                            boolean unsynced =
+                                    fault == Fault.UNSYNCED && points.size() - 1 == strikeAt;
+                            if (unsynced && journal instanceof MemoryJournal memory) {
+                                memory.failNextSync();
+                            }
+                            write.run();
                         });
             }
 
             @Override
+            public void commit(BatchRecord batch, List<List<BlockRecord>> blocks)
+                    throws IOException {
+                write("journal commit", () -> journal.commit(batch, blocks));
+            }
+
+            @Override
             public List<BatchRecord> batches() throws IOException {
-                return step("journal batches", journal::batches);
+                return step(JOURNAL, Effect.NONE, "journal batches", journal::batches);
             }
 
             @Override
             public List<BlockRecord> blocks(BatchId batch, int table) throws IOException {
-                return step("journal blocks", () -> journal.blocks(batch, table));
+                return step(
+                        JOURNAL, Effect.NONE, "journal blocks", () -> journal.blocks(batch, table));
             }
 
             @Override
             public void objectDone(BatchId batch, int table, String object, String etag)
                     throws IOException {
-                step(
+                act(
+                        JOURNAL,
+                        Effect.CHANGES,
                         "journal done " + object,
-                        () -> {
-                            journal.objectDone(batch, table, object, etag);
-                            return true;
-                        });
+                        () -> journal.objectDone(batch, table, object, etag));
             }
 
             @Override
             public Map<String, String> objectsDone(BatchId batch, int table) throws IOException {
-                return step("journal objects done", () -> journal.objectsDone(batch, table));
+                return step(
+                        JOURNAL,
+                        Effect.NONE,
+                        "journal objects done",
+                        () -> journal.objectsDone(batch, table));
             }
 
             @Override
             public void rebase(BatchId batch, int table, BlockRecord block) throws IOException {
-                step(
-                        "journal rebase",
-                        () -> {
-                            journal.rebase(batch, table, block);
-                            return true;
-                        });
+                write("journal rebase", () -> journal.rebase(batch, table, block));
             }
 
             @Override
             public Fence fence(BatchId batch) throws IOException {
-                return step("journal fence", () -> journal.fence(batch));
+                return step(JOURNAL, Effect.NONE, "journal fence", () -> journal.fence(batch));
             }
 
             @Override
             public void setFence(BatchId batch, Fence fence) throws IOException {
-                step(
-                        "journal fence " + fence,
-                        () -> {
-                            journal.setFence(batch, fence);
-                            return true;
-                        });
+                write("journal fence " + fence, () -> journal.setFence(batch, fence));
             }
 
             @Override
             public void update(BatchRecord batch) throws IOException {
-                step(
-                        "journal update " + batch.state(),
-                        () -> {
-                            journal.update(batch);
-                            return true;
-                        });
+                write("journal update " + batch.state(), () -> journal.update(batch));
             }
 
             @Override
             public void forget(BatchId batch) throws IOException {
-                step(
-                        "journal forget",
-                        () -> {
-                            journal.forget(batch);
-                            return true;
-                        });
+                write("journal forget", () -> journal.forget(batch));
             }
 
             @Override
@@ -212,70 +358,66 @@ final class Steps {
         };
     }
 
-    Disk over(Disk disk) {
+    Disk over(MemoryDisk disk) {
         return new SteppedDisk(disk);
     }
 
     private final class SteppedDisk implements Disk {
-        private final Disk disk;
+        private final MemoryDisk disk;
 
-        SteppedDisk(Disk disk) {
+        SteppedDisk(MemoryDisk disk) {
             this.disk = disk;
         }
 
         @Override
         public DiskFile create(Path file) throws IOException {
-            return over(step("create " + file, () -> disk.create(file)));
+            return over(step(DISK, Effect.GROWS, "create " + file, () -> disk.create(file)));
         }
 
         @Override
         public DiskFile open(Path file) throws IOException {
-            return over(step("open " + file, () -> disk.open(file)));
+            return over(step(DISK, Effect.NONE, "open " + file, () -> disk.open(file)));
         }
 
         @Override
         public boolean exists(Path path) throws IOException {
-            return disk.exists(path);
+            return step(DISK, Effect.NONE, "look for " + path, () -> disk.exists(path));
         }
 
         @Override
         public long size(Path file) throws IOException {
-            return disk.size(file);
+            return step(DISK, Effect.NONE, "size of " + file, () -> disk.size(file));
         }
 
         @Override
         public boolean delete(Path path) throws IOException {
-            return step("delete " + path, () -> disk.delete(path));
+            return step(DISK, Effect.CHANGES, "delete " + path, () -> disk.delete(path));
         }
 
         @Override
         public List<Path> list(Path directory) throws IOException {
-            return disk.list(directory);
+            return step(DISK, Effect.NONE, "list " + directory, () -> disk.list(directory));
         }
 
         @Override
         public void createDirectories(Path directory) throws IOException {
-            step(
-                    "mkdir " + directory,
-                    () -> {
-                        disk.createDirectories(directory);
-                        return true;
-                    });
+            act(DISK, Effect.GROWS, "mkdir " + directory, () -> disk.createDirectories(directory));
         }
 
         @Override
         public void syncDirectory(Path directory) throws IOException {
-            step(
+            act(
+                    DISK,
+                    Effect.SYNCS,
                     "sync directory " + directory,
-                    () -> {
-                        disk.syncDirectory(directory);
-                        return true;
-                    });
+                    () -> disk.syncDirectory(directory),
+                    () -> disk.failSync(directory));
         }
 
         @Override
         public long freeBytes(Path directory) throws IOException {
-            return disk.freeBytes(directory);
+            return step(
+                    DISK, Effect.GROWS, "room on " + directory, () -> disk.freeBytes(directory));
         }
 
         private DiskFile over(DiskFile file) {
@@ -287,39 +429,45 @@ final class Steps {
 
                 @Override
                 public int read(ByteBuffer dst, long position) throws IOException {
-                    return file.read(dst, position);
+                    return step(
+                            DISK,
+                            Effect.NONE,
+                            "read " + file.path() + " at " + position,
+                            () -> file.read(dst, position));
                 }
 
                 @Override
                 public void write(ByteBuffer src, long position) throws IOException {
-                    step(
-                            "write " + file.path(),
-                            () -> {
-                                file.write(src, position);
-                                return true;
-                            });
+                    ByteBuffer half = src.slice(src.position(), src.remaining() / 2);
+                    act(
+                            DISK,
+                            Effect.GROWS,
+                            "write " + file.path() + " at " + position,
+                            () -> file.write(src, position),
+                            () -> file.write(half, position));
                 }
 
                 @Override
                 public void sync() throws IOException {
-                    step(
+                    act(
+                            DISK,
+                            Effect.SYNCS,
                             "sync " + file.path(),
-                            () -> {
-                                file.sync();
-                                return true;
-                            });
+                            file::sync,
+                            () -> disk.failSync(file.path()));
                 }
 
                 @Override
                 public long size() throws IOException {
-                    return file.size();
+                    return step(DISK, Effect.NONE, "size of " + file.path(), file::size);
                 }
 
                 @Override
                 public void truncate(long bytes) throws IOException {
-                    file.truncate(bytes);
+                    act(DISK, Effect.GROWS, "cut " + file.path(), () -> file.truncate(bytes));
                 }
 
+                // no step: the kernel closes for a process that is gone
                 @Override
                 public void close() throws IOException {
                     file.close();

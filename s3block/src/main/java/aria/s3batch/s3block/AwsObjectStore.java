@@ -45,11 +45,11 @@ public final class AwsObjectStore implements ObjectStore {
     private final Object probing = new Object();
     private volatile @Nullable EndpointFacts facts;
 
-    private AwsObjectStore(StoreSettings settings, Timeouts timeouts, RandomGenerator random) {
+    private AwsObjectStore(StoreSettings settings, Timeouts timeouts, String probeName) {
         this.settings = settings;
         this.clients = new SdkClients(settings, timeouts);
         this.failures = new SdkFailures(settings);
-        this.probeName = HexFormat.of().toHexDigits(random.nextLong());
+        this.probeName = probeName;
     }
 
     /**
@@ -60,9 +60,19 @@ public final class AwsObjectStore implements ObjectStore {
         return connect(settings, Timeouts.DEFAULT, random);
     }
 
+    /**
+     * @param probeName names the object that the probe writes under {@code _aria_s3_batch/probe/}; known to
+     *     no other process. One that is the same whenever a process starts again finds, and removes, what a
+     *     kill has left of its last probe
+     */
+    public static AwsObjectStore connect(StoreSettings settings, String probeName) {
+        return new AwsObjectStore(settings, Timeouts.DEFAULT, probeName);
+    }
+
     static AwsObjectStore connect(
             StoreSettings settings, Timeouts timeouts, RandomGenerator random) {
-        return new AwsObjectStore(settings, timeouts, random);
+        String probeName = HexFormat.of().toHexDigits(random.nextLong());
+        return new AwsObjectStore(settings, timeouts, probeName);
     }
 
     /**

@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -77,7 +76,9 @@ final class MutantsTest {
         List<Mutant> mutants = mutants();
         List<Mutant.Selection> tests =
                 mutants.stream().flatMap(mutant -> mutant.tests().stream()).distinct().toList();
-        Future<Trial> control = start("control", Map.of(), tests, CONTROL_LIMIT);
+        Future<Trial> control =
+                CHILDREN.submit(
+                        () -> Trial.run(ROOT, folder("control"), Map.of(), tests, CONTROL_LIMIT));
         List<DynamicTest> dynamic = new ArrayList<>();
         dynamic.add(dynamicTest("the product as it is", () -> assertPassed(control.get())));
         for (int i = 0; i < mutants.size(); i++) {
@@ -88,7 +89,7 @@ final class MutantsTest {
                             () ->
                                     Trial.run(
                                             ROOT,
-                                            Files.createDirectory(work.resolve("" + number)),
+                                            folder("" + number),
                                             mutant.sources(ROOT),
                                             mutant.tests(),
                                             LIMIT));
@@ -100,16 +101,8 @@ final class MutantsTest {
         return dynamic.stream();
     }
 
-    private static Future<Trial> start(
-            String name, Map<Path, String> sources, List<Mutant.Selection> tests, Duration limit) {
-        return CHILDREN.submit(
-                () ->
-                        Trial.run(
-                                ROOT,
-                                Files.createDirectory(work.resolve(name)),
-                                sources,
-                                tests,
-                                limit));
+    private static Path folder(String name) throws IOException {
+        return Files.createDirectory(work.resolve(name));
     }
 
     private static void assertPassed(Trial control) {
@@ -159,7 +152,5 @@ final class MutantsTest {
         lines.add("| --- | --- | --- | ---: |");
         lines.addAll(ROWS.values());
         Files.write(Path.of("target/mutants.md"), lines);
-        System.out.println(
-                String.format(Locale.ROOT, "%d mutants, see target/mutants.md", ROWS.size()));
     }
 }

@@ -82,6 +82,7 @@ record Trial(
                         .start();
         boolean ended = child.waitFor(limit.toSeconds(), TimeUnit.SECONDS);
         if (!ended) {
+            child.descendants().forEach(ProcessHandle::destroyForcibly);
             child.destroyForcibly().waitFor();
         }
         String said = Files.readString(output);

@@ -27,11 +27,13 @@ enum Fault {
     /** A PUT: as LATE, but it takes effect when the test says so. */
     STRANDED;
 
+    boolean isOfWrites() {
+        return this == CONFLICT || this == LATE || this == STRANDED;
+    }
+
     boolean fits(StoreRequest request) {
-        return switch (this) {
-            case CONFLICT, LATE -> request.isWrite();
-            case STRANDED -> request.verb().equals("PUT");
-            default -> true;
-        };
+        return !isOfWrites()
+                || request.verb().equals("PUT")
+                || request.verb().equals("DELETE") && this != STRANDED;
     }
 }

@@ -120,14 +120,15 @@ final class FaultProxy implements S3Server {
         hold = null;
     }
 
-    /** Forwards what is stranded, in any order; returns when it has arrived. */
-    void deliver() {
+    /** Forwards what is stranded; returns when it has arrived, and whether there was anything. */
+    boolean deliver() {
         List<Runnable> due;
         synchronized (this) {
             due = List.copyOf(stranded);
             stranded.clear();
         }
         due.forEach(Runnable::run);
+        return !due.isEmpty();
     }
 
     /** Returns when no request is on its way, but for those that are held or stranded. */

@@ -45,8 +45,10 @@ final class KillRound {
     /** A late DELETE takes effect no later after the start: see BatchWork.LATE_DELETE. */
     private static final int STRANDED_MILLIS_MAX = 1_200;
 
-    private static final double[] RATES = {0, 0.04, 0.12, 0.25};
-    private static final int KILLS_MAX = 4;
+    private static final double[] RATES = {0, 0.08, 0.16, 0.25};
+
+    /** Beyond those that the plan names. */
+    private static final int MORE_KILLS_MAX = KillRounds.LONG ? 3 : 0;
 
     private final ObjectMapper mapper =
             new ObjectMapper().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
@@ -137,7 +139,7 @@ final class KillRound {
                         .filter(KillPoint::isInReplay)
                         .filter(other -> other.tables().size() > 1)
                         .toList();
-        while (kills.size() < KILLS_MAX && random.nextInt(5) < 2) {
+        for (int i = 0; i < MORE_KILLS_MAX && random.nextInt(5) < 2; i++) {
             kills.add(new Kill(random.nextBoolean() ? oneOf(more) : KillPoint.ANY_TIME_OF_REPLAY));
         }
     }
@@ -170,7 +172,7 @@ final class KillRound {
         proxy.weather(Weather.CALM);
         proxy.note("fine");
         DaemonProcess daemon = lane.daemon();
-        if (daemon == null || random.nextBoolean()) {
+        if (daemon == null || random.nextInt(4) == 0) {
             lane.kill();
             daemon = lane.launch();
             daemon.awaitSocket();
@@ -178,8 +180,9 @@ final class KillRound {
         seen |= awaitAllApplied(daemon);
         proxy.awaitQuiet();
         assertEnd(daemon, seen ? BatchScript.Answer.COMMITTED : answer);
-        proxy.deliver();
-        assertEnd(daemon, seen ? BatchScript.Answer.COMMITTED : answer);
+        if (proxy.deliver()) {
+            assertEnd(daemon, seen ? BatchScript.Answer.COMMITTED : answer);
+        }
         return reached;
     }
 
@@ -336,7 +339,10 @@ final class KillRound {
             if (hold != null) {
                 hold.end(FaultProxy.Held.GOES_ON);
             }
-            TimeUnit.MILLISECONDS.sleep(random.nextInt(lag)); // the time of the kill
+            // the time of the kill; most of what a batch does, it does at once
+            boolean even = kill.point.isInReplay();
+            TimeUnit.MILLISECONDS.sleep(
+                    (long) (even ? random.nextInt(lag) : Math.pow(lag, random.nextDouble())));
         }
         lane.kill();
         proxy.note("killed at " + kill.point);

@@ -1,5 +1,7 @@
 package aria.s3batch.ops.process;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.S3Server;
 
@@ -31,7 +33,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * -Dkill.rounds=N} another number.
  */
 final class KillRounds {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    static final boolean LONG = Boolean.getBoolean("tests.long");
     private static final int ROUNDS = Integer.getInteger("kill.rounds", LONG ? 100 : 6);
     private static final int ONLY_ROUND = Integer.getInteger("kill.round", 0);
     private static final int LANES = 3;
@@ -110,6 +112,7 @@ final class KillRounds {
                     throw e;
                 }
             }
+            assertOneProbeEach(lanes, bucket);
         } finally {
             threads.shutdownNow();
             lanes.forEach(KillLane::close);
@@ -132,6 +135,11 @@ final class KillRounds {
             }
         }
         return null;
+    }
+
+    /** A kill in mid-probe leaves an object, which the next start of that daemon finds. */
+    private static void assertOneProbeEach(List<KillLane> lanes, Bucket bucket) {
+        assertThat(bucket.versions("_aria_s3_batch/probe/")).hasSizeLessThanOrEqualTo(lanes.size());
     }
 
     /** Whether the planned point was reached. */

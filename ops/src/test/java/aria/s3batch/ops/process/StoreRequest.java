@@ -27,10 +27,6 @@ record StoreRequest(String verb, String key) {
         return new StoreRequest(line[0], key.isEmpty() ? line[1] : key);
     }
 
-    boolean isWrite() {
-        return verb.equals("PUT") || verb.equals("DELETE");
-    }
-
     @Override
     public String toString() {
         return verb + " " + key;

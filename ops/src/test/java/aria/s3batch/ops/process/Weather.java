@@ -1,6 +1,7 @@
 package aria.s3batch.ops.process;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -18,8 +19,14 @@ final class Weather {
     /** A start that fails in its probe tells little and takes long. */
     private static final int PROBE_LUCK = 10;
 
+    /** Those that only a write can meet are the rarest, and tell most: three times as likely for it. */
     private static final List<Fault> FAULTS =
-            Arrays.stream(Fault.values()).filter(fault -> fault != Fault.NONE).toList();
+            Arrays.stream(Fault.values())
+                    .filter(fault -> fault != Fault.NONE)
+                    .flatMap(
+                            fault ->
+                                    Collections.nCopies(fault.isOfWrites() ? 3 : 1, fault).stream())
+                    .toList();
 
     private final long seed;
     private final double rate;
