@@ -274,13 +274,18 @@ public final class ForgetfulDisk {
     /** What a path leads to: {@code /} is the root. */
     synchronized Node find(String path) throws Errno {
         awaitPower();
+        Node node = findOrNull(path);
+        if (node == null) {
+            throw new Errno(ENOENT);
+        }
+        return node;
+    }
+
+    private @Nullable Node findOrNull(String path) throws Errno {
         Node node = root;
         for (String name : path.split("/", -1)) {
-            if (!name.isEmpty()) {
+            if (node != null && !name.isEmpty()) {
                 node = folder(node).names().get(name);
-            }
-            if (node == null) {
-                throw new Errno(ENOENT);
             }
         }
         return node;
@@ -385,6 +390,10 @@ public final class ForgetfulDisk {
                         throw new Errno(EIO);
                     }
                     file.sync();
+                    if (findOrNull(path.substring(0, path.lastIndexOf('/')))
+                            instanceof ForgetfulFolder folder) {
+                        folder.fileSynced(file);
+                    } // otherwise it was deleted, and is still open
                 });
     }
 

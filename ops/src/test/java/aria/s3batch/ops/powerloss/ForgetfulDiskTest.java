@@ -192,6 +192,18 @@ final class ForgetfulDiskTest {
         cuts(left -> assertThat(content(left, "/CURRENT")).containsOnly(2));
     }
 
+    /** As RocksDB opens a database. */
+    @Test
+    void renameIsNotKeptWithoutTheNameOfAFileThatWasSyncedBefore() throws IOException {
+        writeSynced(root.resolve("MANIFEST"), filled(10, 1));
+        writeSynced(root.resolve("new"), filled(10, 2));
+        Files.move(root.resolve("new"), root.resolve("CURRENT"), StandardCopyOption.ATOMIC_MOVE);
+        Set<String> seen = new HashSet<>();
+        cuts(left -> seen.add(String.join(" ", names(left))));
+        assertThat(seen)
+                .containsExactlyInAnyOrder("", "MANIFEST", "MANIFEST new", "CURRENT MANIFEST");
+    }
+
     @Test
     void syncOfOneFileSaysNothingOfAnother() throws IOException {
         write(root.resolve("one"), 0, filled(10, 1));

@@ -10,8 +10,11 @@ import java.util.random.RandomGenerator;
 
 /**
  * The names in a directory: those that processes see, those that are synced, and the changes since the
- * last sync of the directory. A power cut leaves any of these changes, whatever their order; a rename is
- * one change, so that the file has its old name or its new one.
+ * last sync of the directory. A power cut leaves any of these changes, whatever their order, but for two
+ * rules: a rename is one change, so that the file has its old name or its new one; and a change is not
+ * there without the name that a file got and was synced under before the change. POSIX does not give the
+ * second, ext4, XFS and btrfs do, and RocksDB rests on it: it syncs a new manifest and renames CURRENT
+ * before it syncs their directory.
  *
  * <p>Guarded by its {@link ForgetfulDisk}.
  */
@@ -38,6 +41,9 @@ final class ForgetfulFolder implements ForgetfulDisk.Node {
     private final TreeMap<String, ForgetfulDisk.Node> synced = new TreeMap<>();
     private final List<Change> unsynced = new ArrayList<>();
 
+    /** To each unsynced change, the first one that followed a sync of its file. */
+    private final List<Integer> neededFrom = new ArrayList<>();
+
     Map<String, ForgetfulDisk.Node> names() {
         return seen;
     }
@@ -57,12 +63,28 @@ final class ForgetfulFolder implements ForgetfulDisk.Node {
     private void change(Change change) {
         carryOut(change, seen);
         unsynced.add(change);
+        neededFrom.add(Integer.MAX_VALUE);
+    }
+
+    /** A file in this directory was synced. */
+    void fileSynced(ForgetfulFile file) {
+        for (int i = 0; i < unsynced.size(); i++) {
+            ForgetfulDisk.Node node =
+                    switch (unsynced.get(i)) {
+                        case Change.Set set -> set.node;
+                        case Change.Renamed renamed -> renamed.node;
+                    };
+            if (node == file) {
+                neededFrom.set(i, Math.min(neededFrom.get(i), unsynced.size()));
+            }
+        }
     }
 
     void sync() {
         synced.clear();
         synced.putAll(seen);
         unsynced.clear();
+        neededFrom.clear();
     }
 
     /** A sync that failed: some of it is on disk, and what is not never will be. */
@@ -71,6 +93,7 @@ final class ForgetfulFolder implements ForgetfulDisk.Node {
         synced.clear();
         synced.putAll(left);
         unsynced.clear();
+        neededFrom.clear();
     }
 
     @Override
@@ -84,16 +107,21 @@ final class ForgetfulFolder implements ForgetfulDisk.Node {
     private Map<String, ForgetfulDisk.Node> afterCut(RandomGenerator chance) {
         Fate fate = Fate.values()[chance.nextInt(Fate.values().length)];
         int until = chance.nextInt(unsynced.size() + 1);
-        var left = new TreeMap<>(synced);
-        for (int i = 0; i < unsynced.size(); i++) {
-            boolean kept =
+        boolean[] kept = new boolean[unsynced.size()];
+        int lastKept = -1;
+        for (int i = 0; i < kept.length; i++) {
+            kept[i] =
                     switch (fate) {
                         case LOST -> false;
                         case KEPT -> true;
                         case UNTIL -> i < until;
                         case ANY -> chance.nextBoolean();
                     };
-            if (kept) {
+            lastKept = kept[i] ? i : lastKept;
+        }
+        var left = new TreeMap<>(synced);
+        for (int i = 0; i < kept.length; i++) {
+            if (kept[i] || neededFrom.get(i) <= lastKept) {
                 carryOut(unsynced.get(i), left);
             }
         }

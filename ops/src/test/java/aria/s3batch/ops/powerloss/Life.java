@@ -39,7 +39,7 @@ final class Life {
     private static final int LOG_LINES = 40;
 
     /** Of each cut, beside the one that the daemon goes on with. */
-    private static final int OTHER_FATES = 6;
+    private static final int OTHER_FATES = 12;
 
     /** What is to become of a table's batch. */
     private enum Plan {
