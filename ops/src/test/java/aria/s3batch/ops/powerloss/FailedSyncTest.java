@@ -39,7 +39,6 @@ import java.util.stream.IntStream;
 final class FailedSyncTest {
     private static final boolean LONG = Boolean.getBoolean("tests.long");
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static final byte[] NOTHING = {};
 
     private final Path directory;
     private final EmbeddedS3Process s3;
