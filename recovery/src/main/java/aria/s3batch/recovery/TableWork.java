@@ -331,8 +331,21 @@ final class TableWork implements AutoCloseable {
     }
 
     private byte[] decode(BlockName block, StoredObject object) throws IOException {
-        return BaseBlock.of(rooms.store(), table.base(), block, table.baseLength(block), object)
-                .bytes();
+        int length = table.baseLength(block);
+        int newLength = table.newLength(block);
+        try {
+            return decode(block, object, length);
+        } catch (DamagedTableException e) {
+            if (!batch.force() || newLength == length) {
+                throw e;
+            }
+            // A force may build on what somebody made of our own block, before we noted it.
+            return decode(block, object, newLength);
+        }
+    }
+
+    private byte[] decode(BlockName block, StoredObject object, int length) throws IOException {
+        return BaseBlock.of(rooms.store(), table.base(), block, length, object).bytes();
     }
 
     private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {

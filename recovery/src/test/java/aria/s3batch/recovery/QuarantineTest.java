@@ -125,10 +125,15 @@ final class QuarantineTest {
         return object;
     }
 
-    private static byte[] foreignBlock(Kind kind) {
+    /** A block of another table of the same definition. */
+    private static byte[] otherBlock(Kind kind) {
         SyntheticTable other =
                 SyntheticTable.of(BatchCase.TABLE, BatchCase.BLOCK, false, 9, 10, 77);
-        byte[] block = object(other.objects(), kind);
+        return object(other.objects(), kind);
+    }
+
+    private static byte[] foreignBlock(Kind kind) {
+        byte[] block = otherBlock(kind);
         return kind == Kind.EXTENDED ? Arrays.copyOf(block, PAGE) : block;
     }
 
@@ -287,6 +292,23 @@ final class QuarantineTest {
             // the first page of either is not staged
             System.arraycopy(object(foreign, kind), 0, object(expected, kind), 0, PAGE);
         }
+        assertSame(objects(), expected);
+        assertNothingIsLeft();
+    }
+
+    /** The batch had written it, and a crash forgot that; so it has the new length, not the base's. */
+    @ParameterizedTest
+    @EnumSource(names = {"PARTLY_STAGED", "EXTENDED"})
+    void forceBuildsOnTheForeignBlockOfTheNewLength(Kind kind) throws Exception {
+        BatchRecord batch = commit();
+        SortedMap<String, byte[]> expected = batchCase.after();
+        byte[] foreign = Arrays.copyOf(otherBlock(kind), object(expected, kind).length);
+        bucket.put(kind.key, foreign, Condition.always(), Map.of());
+        assertThat(process().apply(batch)).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(resolve(Resolution.RETRY)).isInstanceOf(ApplyOutcome.Quarantined.class);
+        assertThat(resolve(Resolution.FORCE)).isEqualTo(new ApplyOutcome.Applied());
+        // the first page of either is not staged
+        System.arraycopy(foreign, 0, object(expected, kind), 0, PAGE);
         assertSame(objects(), expected);
         assertNothingIsLeft();
     }
