@@ -46,7 +46,7 @@ final class FaultProxy implements S3Server {
     private final int store;
     private final Map<Fault, Integer> counts = new EnumMap<>(Fault.class);
     private final Deque<String> latest = new ArrayDeque<>();
-    private final List<Runnable> stranded = new ArrayList<>();
+    private final List<Exchange> stranded = new ArrayList<>();
     private final Set<String> lateKeys = new TreeSet<>();
     private final Set<Socket> connections = new HashSet<>();
     private final long startNanos = System.nanoTime();
@@ -122,13 +122,25 @@ final class FaultProxy implements S3Server {
 
     /** Forwards what is stranded; returns when it has arrived, and whether there was anything. */
     boolean deliver() {
-        List<Runnable> due;
+        List<Exchange> due;
         synchronized (this) {
             due = List.copyOf(stranded);
             stranded.clear();
         }
-        due.forEach(Runnable::run);
+        for (Exchange exchange : due) {
+            note(exchange.what() + ": now, stranded until now");
+            try {
+                forward(exchange);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
         return !due.isEmpty();
+    }
+
+    /** Whether a DELETE is stranded, which not every store refuses when its condition no longer holds. */
+    synchronized boolean strandsADelete() {
+        return stranded.stream().anyMatch(exchange -> exchange.what().verb().equals("DELETE"));
     }
 
     /** Returns when no request is on its way, but for those that are held or stranded. */
@@ -316,7 +328,8 @@ final class FaultProxy implements S3Server {
             }
             case LATE -> {
                 late(what);
-                int millis = random.nextInt(LATE_MILLIS_MAX);
+                // as likely before as after the client looks, and tries again
+                int millis = (int) Math.pow(LATE_MILLIS_MAX, random.nextDouble());
                 synchronized (this) {
                     underWay++;
                 }
@@ -357,15 +370,7 @@ final class FaultProxy implements S3Server {
         late(exchange.what());
         note(exchange.what() + ": stranded");
         synchronized (this) {
-            stranded.add(
-                    () -> {
-                        try {
-                            note(exchange.what() + ": now, stranded until now");
-                            forward(exchange);
-                        } catch (IOException e) {
-                            throw new UncheckedIOException(e);
-                        }
-                    });
+            stranded.add(exchange);
         }
     }
 

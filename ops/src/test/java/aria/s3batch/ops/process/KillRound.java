@@ -42,7 +42,7 @@ final class KillRound {
     /** Of starts that find the object store out of reach; then the weather clears. */
     private static final int STARTS_MAX = 6;
 
-    /** A late DELETE takes effect no later after the start: see BatchWork.LATE_DELETE. */
+    /** A late DELETE takes effect no later after the start: see BatchWork.LATE_WRITE. */
     private static final int STRANDED_MILLIS_MAX = 1_200;
 
     private static final double[] RATES = {0, 0.08, 0.16, 0.25};
@@ -278,7 +278,7 @@ final class KillRound {
         DaemonProcess daemon = lane.launch();
         long launched = System.nanoTime();
         long deliverAt = launched + millis(random.nextInt(STRANDED_MILLIS_MAX));
-        boolean deliver = random.nextBoolean();
+        boolean deliver = random.nextBoolean() || proxy.strandsADelete();
         if (kill.point.side() == null) {
             kill.reached();
         }
@@ -360,7 +360,7 @@ final class KillRound {
     private boolean awaitAllApplied(DaemonProcess daemon) throws Exception {
         long started = System.nanoTime();
         long deliverAt = started + millis(random.nextInt(STRANDED_MILLIS_MAX));
-        boolean deliver = random.nextBoolean();
+        boolean deliver = random.nextBoolean() || proxy.strandsADelete();
         boolean seen = false;
         while (true) {
             List<BatchDocument> batches = batches(daemon);
