@@ -40,6 +40,15 @@ class LocalDiskTest extends DiskContract {
         }
     }
 
+    /** A page file that cannot be looked at must not pass for one that is not there. */
+    @Test
+    void whatCannotBeLookedAtIsNotAbsent() {
+        Path tooLong = directory.resolve("x".repeat(300));
+        assertThatThrownBy(() -> disk.exists(tooLong))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("xxx");
+    }
+
     @Test
     void otherErrorsAreNotTakenForAFullDisk() {
         IOException error = new IOException("Input/output error");
