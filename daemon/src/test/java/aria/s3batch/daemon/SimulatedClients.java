@@ -277,7 +277,10 @@ final class SimulatedClients implements Simulation.Listener {
                     long pageSeed = random.nextLong();
                     boolean truncates = random.nextBoolean() || pages < before;
                     boolean holes = truncates && random.nextInt(3) == 0;
-                    int through = random.nextInt(6) == 0 ? 1 + random.nextInt(before * PAGE) : 0;
+                    int through =
+                            random.nextInt(6) == 0
+                                    ? 1 + random.nextInt(Math.max(1, before * PAGE))
+                                    : 0;
                     act(
                             "resize %s %s %s to %d pages".formatted(batch, table, file, pages),
                             () -> {
