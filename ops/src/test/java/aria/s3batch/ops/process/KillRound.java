@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -103,13 +104,8 @@ final class KillRound {
         this.database = database;
         this.calm = calm;
         plan(point, inReplay);
-        List<String> fixtures =
-                kills.stream()
-                        .map(kill -> kill.point.tables())
-                        .reduce((a, b) -> a.stream().filter(b::contains).toList())
-                        .orElseThrow();
         List<String> names = new ArrayList<>();
-        names.add(oneOf(fixtures));
+        names.add(oneOf(fixtures()));
         String second = oneOf(KillPoint.ANY_TIME.tables());
         if (random.nextInt(3) == 0 && !names.contains(second)) {
             names.add(second);
@@ -134,14 +130,24 @@ final class KillRound {
         } else {
             kills.add(new Kill(point));
         }
-        List<KillPoint> more =
-                Stream.of(KillPoint.values())
-                        .filter(KillPoint::isInReplay)
-                        .filter(other -> other.tables().size() > 1)
-                        .toList();
         for (int i = 0; i < MORE_KILLS_MAX && random.nextInt(5) < 2; i++) {
+            List<String> fixtures = fixtures();
+            List<KillPoint> more =
+                    Stream.of(KillPoint.values())
+                            .filter(KillPoint::isInReplay)
+                            .filter(other -> other.tables().size() > 1)
+                            .filter(other -> !Collections.disjoint(other.tables(), fixtures))
+                            .toList();
             kills.add(new Kill(random.nextBoolean() ? oneOf(more) : KillPoint.ANY_TIME_OF_REPLAY));
         }
+    }
+
+    /** Those whose batches have all points of this round. */
+    private List<String> fixtures() {
+        return kills.stream()
+                .map(kill -> kill.point.tables())
+                .reduce((a, b) -> a.stream().filter(b::contains).toList())
+                .orElseThrow();
     }
 
     private <T> T oneOf(List<T> choice) {
