@@ -263,7 +263,7 @@ final class JournalDamageTest {
 
     /**
      * Power loss before the sync of a commit: the first sector of its record did not reach the disk, later
-     * ones did. Found by {@code PowerLossTest}, where the daemon called the journal damaged and did not start.
+     * ones did. The check of the log took what lay behind it for a damaged record: no daemon would have started.
      */
     @Test
     void commitThatPowerLossTornIntoSectorsIsNoDamage() throws IOException {
