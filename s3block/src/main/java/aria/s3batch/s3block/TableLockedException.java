@@ -16,6 +16,21 @@ public final class TableLockedException extends IOException {
                         .formatted(lock.table().display(), lock.holder(), next(lock, left)));
     }
 
+    private TableLockedException(String message) {
+        super(message);
+    }
+
+    /** One that was to be taken over from a host that is gone. */
+    static TableLockedException alive(TableLock lock) {
+        return new TableLockedException(
+                ("%s is locked by %s, and that daemon lives: it has renewed the lock within the last"
+                     + " %d s. It finishes the batch itself. Nothing was taken over")
+                        .formatted(
+                                lock.table().display(),
+                                lock.holder(),
+                                lock.lease().toSeconds()));
+    }
+
     private static String next(TableLock lock, Duration left) {
         return switch (lock.state()) {
             case OPEN ->
