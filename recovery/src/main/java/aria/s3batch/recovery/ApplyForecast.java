@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param blocksDeleted objects there that are deleted
  * @param deletes requests: those of blocks, and of definition, header and their copies for a fence
  * @param bytesUp decoded bytes: a compressed table sends less
+ * @param bytesStaged of the staged pages
  */
 public record ApplyForecast(
         long pages,
@@ -28,9 +29,10 @@ public record ApplyForecast(
         long gets,
         long puts,
         long bytesDown,
-        long bytesUp) {
+        long bytesUp,
+        long bytesStaged) {
 
-    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /**
      * @param pages of this table, sealed for as long as the call takes
@@ -62,7 +64,7 @@ public record ApplyForecast(
         List<BlockRecord> touched =
                 ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
         if (touched.isEmpty() && !headerChanged) {
-            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
         long created = 0;
         long deletes = 0;
@@ -118,7 +120,13 @@ public record ApplyForecast(
                 gets,
                 copies + blocks + headersPut + definitionsPut,
                 bytesDown,
-                bytesUp);
+                bytesUp,
+                table.cache().pages() * record.geometry().pageBytes());
+    }
+
+    /** Objects that a copy in the bucket would have, the record included. */
+    public long copyObjects() {
+        return isNothing() ? 0 : BucketJournal.objects(bytesStaged);
     }
 
     /** Whether there is nothing to write. */
@@ -144,6 +152,7 @@ public record ApplyForecast(
                 gets + other.gets,
                 puts + other.puts,
                 bytesDown + other.bytesDown,
-                bytesUp + other.bytesUp);
+                bytesUp + other.bytesUp,
+                bytesStaged + other.bytesStaged);
     }
 }

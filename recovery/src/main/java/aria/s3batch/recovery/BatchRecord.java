@@ -81,7 +81,8 @@ public record BatchRecord(
                 tables);
     }
 
-    boolean hasCopy() {
+    /** Whether it survives the loss of its host. */
+    public boolean hasCopy() {
         return !copy.isEmpty();
     }
 }

@@ -206,7 +206,8 @@ public final class BucketJournal {
         private final InFlight inFlight;
         private int openTable = -1;
         private @Nullable PageFile file;
-        private @Nullable ByteBuffer body;
+        private byte @Nullable [] body;
+        private int filled;
 
         Outgoing(BatchRecord batch, List<PageObject> objects, InFlight inFlight) {
             this.batch = batch;
@@ -222,26 +223,25 @@ public final class BucketJournal {
             }
             PageFile pages = file;
             assert pages != null : table;
-            if (body != null && body.remaining() < pages.pageBytes()) {
+            if (body != null && body.length - filled < pages.pageBytes()) {
                 send();
             }
             if (body == null) {
                 bodies.acquireUninterruptibly();
-                body = ByteBuffer.allocate(PAGES_BYTES_MAX);
+                body = new byte[PAGES_BYTES_MAX];
+                filled = 0;
             }
-            pages.readVerified(slot, crc32c, body);
+            pages.readVerified(slot, crc32c, ByteBuffer.wrap(body, filled, pages.pageBytes()));
+            filled += pages.pageBytes();
         }
 
         void send() {
-            ByteBuffer full = body;
+            byte[] full = body;
             if (full == null) {
                 return;
             }
             body = null;
-            byte[] image =
-                    full.hasRemaining()
-                            ? Arrays.copyOf(full.array(), full.position())
-                            : full.array();
+            byte[] image = filled == full.length ? full : Arrays.copyOf(full, filled);
             String key = pagesKey(batch.id(), batch.copy(), objects.size());
             objects.add(new PageObject(image.length, crc32c(image)));
             boolean started = false;
@@ -318,11 +318,9 @@ public final class BucketJournal {
     List<BatchId> batches() throws IOException {
         List<BatchId> batches = new ArrayList<>();
         for (String found : store.folders(PREFIX)) {
-            try {
-                batches.add(
-                        BatchId.parse(found.substring(PREFIX.length(), found.length() - 1)));
-            } catch (IllegalArgumentException notOurs) {
-                continue; // what else lies there is left alone
+            String name = found.substring(PREFIX.length(), found.length() - 1);
+            if (name.matches("[0-9A-Z]{26}")) { // what else lies there is left alone
+                batches.add(BatchId.parse(name));
             }
         }
         batches.sort(null);

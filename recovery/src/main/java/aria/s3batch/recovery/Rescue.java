@@ -1,6 +1,7 @@
 package aria.s3batch.recovery;
 
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.BucketLocks;
@@ -97,7 +98,7 @@ public final class Rescue {
     private Map<BatchId, Locked> lockedBatches() throws IOException {
         Map<BatchId, Locked> batches = new TreeMap<>();
         for (TableName table : BucketLocks.tables(store)) {
-            Optional<BucketLocks.Found> found = BucketLocks.read(store, table);
+            Optional<BucketLocks.Found> found = read(table);
             if (found.isPresent()) {
                 BatchId batch = found.get().lock().batch();
                 batches.computeIfAbsent(batch, id -> new Locked(id, new TreeMap<>()))
@@ -106,6 +107,18 @@ public final class Rescue {
             }
         }
         return batches;
+    }
+
+    private Optional<BucketLocks.Found> read(TableName table) throws IOException {
+        try {
+            return BucketLocks.read(store, table);
+        } catch (DamagedTableException e) {
+            log.atWarn()
+                    .addKeyValue("table", table.display())
+                    .addKeyValue("cause", e.getMessage())
+                    .log("a lock cannot be read and is passed over");
+            return Optional.empty();
+        }
     }
 
     // ---- what this cache directory has lost ------------------------------------------------------

@@ -38,6 +38,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -51,6 +52,7 @@ import java.util.concurrent.RejectedExecutionException;
 final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
+    static final Duration LEASE = Duration.ofSeconds(30);
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
     /** Without a thread to spare: nothing is fetched but what is read. */
@@ -71,6 +73,7 @@ final class BatchWorld implements AutoCloseable {
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
     final TableLocks locks;
+    final Rescue rescue;
     private final List<OpenTable> begun = new ArrayList<>();
 
     /** Of the batch that was begun here, or goes on here. */
@@ -78,6 +81,12 @@ final class BatchWorld implements AutoCloseable {
 
     /** What commits ask for: what they see is nobody's business but in tests of it. */
     Readers readers = Readers.NONE;
+
+    /** Likewise, what they are to survive. */
+    Durability durability = Durability.LOCAL;
+
+    /** By its clock, that passes while somebody watches. */
+    private long nanos;
 
     BatchWorld(ObjectStore store, Disk disk, CommitJournal journal) throws IOException {
         this(store, disk, journal, 1);
@@ -87,6 +96,12 @@ final class BatchWorld implements AutoCloseable {
      * @param seed of what is random in a process
      */
     BatchWorld(ObjectStore store, Disk disk, CommitJournal journal, long seed) throws IOException {
+        this(store, disk, journal, seed, new LockOwner("0123456789abcdef", "host", seed, "boot"));
+    }
+
+    BatchWorld(
+            ObjectStore store, Disk disk, CommitJournal journal, long seed, LockOwner owner)
+            throws IOException {
         this.store = store;
         this.disk = disk;
         this.journal = journal;
@@ -96,8 +111,10 @@ final class BatchWorld implements AutoCloseable {
         this.committer =
                 new Committer(
                         store, journal, disk, clock, Runnable::run, 4, new SplittableRandom(seed));
-        var owner = new LockOwner("0123456789abcdef", "host", seed, "boot");
-        this.locks = new TableLocks(store, owner, Duration.ofSeconds(30), () -> 0, clock);
+        this.locks = new TableLocks(store, owner, LEASE, () -> nanos, clock);
+        this.rescue =
+                new Rescue(
+                        store, locks, journal, recovery, new BucketJournal(store, Runnable::run));
         this.applier =
                 new Applier(
                         store,
@@ -177,13 +194,30 @@ final class BatchWorld implements AutoCloseable {
 
     /** The whole commit: when it returns, the client has been answered. */
     BatchRecord commit(List<OpenTable> tables) throws IOException {
-        Committer.Checked checked = check(tables);
-        held(checked.batch()).commit("");
+        Committer.Checked checked = saidInTheLocks(check(tables));
         committer.makeDurable(checked);
         for (OpenTable table : tables) {
             table.cache().close();
         }
         return checked.batch();
+    }
+
+    /** What a commit does between its check and the disk. */
+    Committer.Checked saidInTheLocks(Committer.Checked checked) throws IOException {
+        BatchLocks mine = held(checked.batch());
+        Committer.Checked named =
+                durability == Durability.BUCKET ? committer.copy(checked, mine) : checked;
+        mine.commit(named.batch().copy());
+        return named;
+    }
+
+    /** What an operator does for hosts that are gone; their batches are to be applied then. */
+    Rescue.Rescued rescue() throws IOException {
+        return rescue.takeOver(Set.of(), this::pass);
+    }
+
+    void pass(Duration duration) {
+        nanos += duration.toNanos();
     }
 
     ApplyOutcome apply(BatchRecord batch) throws IOException {
@@ -195,7 +229,7 @@ final class BatchWorld implements AutoCloseable {
         BatchLocks known = held;
         if (known == null) {
             List<TableName> tables = batch.tables().stream().map(t -> t.base().table()).toList();
-            known = locks.resume(batch.id(), tables, "");
+            known = locks.resume(batch.id(), tables, batch.copy());
             held = known;
         }
         return known;
@@ -203,7 +237,7 @@ final class BatchWorld implements AutoCloseable {
 
     /** What the daemon does at start: every committed batch is applied, every other leaves no lock. */
     Recovery.Found recover() throws IOException {
-        Recovery.Found found = recovery.run();
+        Recovery.Found found = rescue.resumeOwn(recovery.run());
         for (BatchRecord batch : found.committed()) {
             assertThat(apply(batch)).isInstanceOf(ApplyOutcome.Applied.class);
         }
