@@ -225,8 +225,20 @@ final class EveryStepTest {
                         Recovery.Found found = started.recovery.run();
                         assertThat(found.orphans()).isEmpty();
                         assertThat(found.committed()).hasSize(1);
-                        return applied(started, found.committed().getFirst());
+                        boolean ended = applied(started, found.committed().getFirst());
+                        released(started);
+                        return ended;
                     });
+        }
+
+        private void released(BatchWorld started) throws IOException {
+            try {
+                started.locks.releaseLeft();
+            } catch (IOException e) {
+                assertInjected(e);
+                steps.heal();
+                started.locks.releaseLeft();
+            }
         }
 
         /** Begins, stages and asks for the commit: whatever fails may be asked for again. */
@@ -291,6 +303,7 @@ final class EveryStepTest {
                 table.cache().discard();
             }
             started.folder().delete();
+            started.unlock();
             started.blockCache.dropBatch(BatchWorld.BATCH);
         }
 
