@@ -131,7 +131,10 @@ public final class BatchConductor implements Agent {
 
     private Batch adopt(BatchRecord record) throws IOException {
         Batch batch =
-                adopt(record.id(), record.tables().stream().map(t -> t.base().table()).toList(), record.copy());
+                adopt(
+                        record.id(),
+                        record.tables().stream().map(t -> t.base().table()).toList(),
+                        record.copy());
         batch.record = record;
         return batch;
     }

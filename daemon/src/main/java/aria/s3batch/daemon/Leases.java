@@ -79,7 +79,8 @@ final class Leases {
 
     private void releaseLeft() {
         try {
-            for (BatchId batch : List.copyOf(copiesLeft)) { // before the locks by which they are found
+            for (BatchId batch :
+                    List.copyOf(copiesLeft)) { // before the locks by which they are found
                 rooms.committer().dropCopies(batch);
                 copiesLeft.remove(batch);
             }

@@ -143,13 +143,16 @@ public final class OfflineRecovery {
                 locks.resume(orphan.batch(), orphan.tables(), "");
             }
             releaseLeft(locks);
-            return new Result(applied, found.quarantined(), found.orphans(), found.discarded(), left);
+            return new Result(
+                    applied, found.quarantined(), found.orphans(), found.discarded(), left);
         }
     }
 
     private static BatchLocks resume(TableLocks locks, BatchRecord batch) {
         return locks.resume(
-                batch.id(), batch.tables().stream().map(t -> t.base().table()).toList(), batch.copy());
+                batch.id(),
+                batch.tables().stream().map(t -> t.base().table()).toList(),
+                batch.copy());
     }
 
     /** Locks of batches that were open, and are discarded now; until it succeeds they expire by themselves. */

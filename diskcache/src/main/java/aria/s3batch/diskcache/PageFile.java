@@ -65,7 +65,8 @@ public final class PageFile implements Closeable {
      * Creates the file with its header and no slots. After an exception there is no file, unless the disk
      * refused to delete it too.
      */
-    public static PageFile create(Disk disk, Path path, int pageBytes, BatchId batch, TableName table)
+    public static PageFile create(
+            Disk disk, Path path, int pageBytes, BatchId batch, TableName table)
             throws IOException {
         ByteBuffer header = header(pageBytes, batch, table);
         DiskFile file = disk.create(path);

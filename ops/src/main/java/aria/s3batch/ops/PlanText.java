@@ -45,8 +45,8 @@ final class PlanText {
         out.println(
                 String.format(
                         Locale.ROOT,
-                        "          with durability=bucket besides, before commit answers, %d PUT and"
-                                + " %s up; after it %d LIST, %d DELETE; %.4f USD",
+                        "          with durability=bucket besides, before commit answers, %d PUT"
+                            + " and %s up; after it %d LIST, %d DELETE; %.4f USD",
                         copy.puts(),
                         Sizes.of(copy.bytesUp()),
                         copy.lists(),

@@ -59,7 +59,8 @@ final class RecoverCommand extends Verb {
 
     @Option(
             names = "--from-bucket",
-            description = "Finish batches of hosts that are lost, too; those that are named, or all.")
+            description =
+                    "Finish batches of hosts that are lost, too; those that are named, or all.")
     boolean fromBucket;
 
     @Parameters(paramLabel = "BATCH", arity = "0..*", description = "With --from-bucket.")
@@ -134,8 +135,7 @@ final class RecoverCommand extends Verb {
                         case "COMMITTED" -> Problem.Kind.UNREACHABLE.exitCode();
                         case "QUARANTINED" ->
                                 exitCode == 0 ? Problem.Kind.QUARANTINED.exitCode() : exitCode;
-                        case "LEFT" ->
-                                exitCode == 0 ? Problem.Kind.REFUSED.exitCode() : exitCode;
+                        case "LEFT" -> exitCode == 0 ? Problem.Kind.REFUSED.exitCode() : exitCode;
                         default -> exitCode;
                     };
         }
@@ -148,14 +148,13 @@ final class RecoverCommand extends Verb {
     private Optional<OfflineRecovery.FromBucket> wanted() throws ProblemException {
         if (!fromBucket && !named.isEmpty()) {
             throw ProblemException.usage(
-                    "without --from-bucket all batches of the cache directory are recovered: name none");
+                    "without --from-bucket all batches of the cache directory are recovered: name"
+                        + " none");
         }
         try {
             Set<BatchId> ids =
                     named.stream().map(BatchId::parse).collect(Collectors.toUnmodifiableSet());
-            return fromBucket
-                    ? Optional.of(new OfflineRecovery.FromBucket(ids))
-                    : Optional.empty();
+            return fromBucket ? Optional.of(new OfflineRecovery.FromBucket(ids)) : Optional.empty();
         } catch (IllegalArgumentException e) {
             throw ProblemException.usage(String.valueOf(e.getMessage()));
         }

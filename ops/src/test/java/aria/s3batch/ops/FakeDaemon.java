@@ -275,6 +275,15 @@ final class FakeDaemon implements AutoCloseable {
 
     static BatchDocument state(String state, long done, long total, @Nullable String reason) {
         return new BatchDocument(
-                BATCH, state, List.of("fx_shared.plain"), 9, done, total, reason, "fence", "local", null);
+                BATCH,
+                state,
+                List.of("fx_shared.plain"),
+                9,
+                done,
+                total,
+                reason,
+                "fence",
+                "local",
+                null);
     }
 }

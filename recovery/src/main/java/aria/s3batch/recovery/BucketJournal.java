@@ -9,14 +9,11 @@ import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.recovery.JournalValue.Kind;
 import aria.s3batch.s3block.BatchLocks;
-import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.ConditionalWrite;
 import aria.s3batch.s3block.DeleteOutcome;
-import aria.s3batch.s3block.LockLostException;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.PutOutcome;
-import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.StoredObject;
 
@@ -506,9 +503,7 @@ public final class BucketJournal {
             int crc = crc32c(found);
             if (crc != expected.crc32c()) {
                 throw new DamagedCopyException(
-                        key(),
-                        "CRC-32C %08x".formatted(expected.crc32c()),
-                        "%08x".formatted(crc));
+                        key(), "CRC-32C %08x".formatted(expected.crc32c()), "%08x".formatted(crc));
             }
             body = ByteBuffer.wrap(found);
         }

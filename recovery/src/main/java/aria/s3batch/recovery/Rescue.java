@@ -121,7 +121,8 @@ public final class Rescue {
         }
     }
 
-    // ---- what this cache directory has lost ------------------------------------------------------
+    // ---- what this cache directory has lost
+    // ------------------------------------------------------
 
     /**
      * What a crash has left in the bucket of batches of this cache directory that its journal does not know:
@@ -153,8 +154,7 @@ public final class Rescue {
             if (!copied) {
                 continue; // of an open batch: released with all that were
             }
-            boolean isOrphan =
-                    orphans.stream().anyMatch(lost -> lost.batch().equals(batch));
+            boolean isOrphan = orphans.stream().anyMatch(lost -> lost.batch().equals(batch));
             Optional<BatchRecord> restored = resume(locked, isOrphan);
             if (restored.isPresent()) {
                 committed.add(restored.get());
@@ -204,7 +204,8 @@ public final class Rescue {
                 .log("batch was not committed, or has ended; its copies and locks are removed");
     }
 
-    // ---- what others have lost -------------------------------------------------------------------
+    // ---- what others have lost
+    // -------------------------------------------------------------------
 
     /**
      * Takes committed batches over from hosts that are gone. Their locks are watched for one lease: who is
@@ -294,15 +295,22 @@ public final class Rescue {
             held.release();
             left.add(
                     locked.left(
-                            "its host was lost before all of it was committed: nobody was told that it is. Its tables are as before it; its locks are released, and what there was of a copy is deleted"));
+                            "its host was lost before all of it was committed: nobody was told that"
+                                + " it is. Its tables are as before it; its locks are released, and"
+                                + " what there was of a copy is deleted"));
         } else if (copy.isEmpty()) {
             left.add(
                     locked.left(
-                            "its copy is gone: it has ended and left but its locks, or somebody deleted what lay below _aria_s3_batch/journal/. `aria_s3_batch check` its tables, then see `aria_s3_batch lock break --help`"));
+                            "its copy is gone: it has ended and left but its locks, or somebody"
+                                + " deleted what lay below _aria_s3_batch/journal/. `aria_s3_batch"
+                                + " check` its tables, then see `aria_s3_batch lock break"
+                                + " --help`"));
         } else {
             left.add(
                     locked.left(
-                            "it has not all of its locks any more: somebody broke one, and the table may have changed since. `aria_s3_batch check` its tables, then see `aria_s3_batch lock break --help`"));
+                            "it has not all of its locks any more: somebody broke one, and the"
+                                + " table may have changed since. `aria_s3_batch check` its tables,"
+                                + " then see `aria_s3_batch lock break --help`"));
         }
         return Optional.empty();
     }
@@ -324,7 +332,8 @@ public final class Rescue {
         return Optional.empty();
     }
 
-    // ---- bringing back -----------------------------------------------------------------------------
+    // ---- bringing back
+    // -----------------------------------------------------------------------------
 
     /** The copy that its locks name; empty if none does, or there is none of that name. */
     private Optional<BucketJournal.Copy> copy(Locked locked) throws IOException {

@@ -53,6 +53,7 @@ final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
     static final Duration LEASE = Duration.ofSeconds(30);
+    private static final String LOCKS = "_aria_s3_batch/locks/";
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
     /** Without a thread to spare: nothing is fetched but what is read. */
@@ -85,6 +86,8 @@ final class BatchWorld implements AutoCloseable {
     /** Likewise, what they are to survive. */
     Durability durability = Durability.LOCAL;
 
+    private boolean copyLeft;
+
     /** By its clock, that passes while somebody watches. */
     private long nanos;
 
@@ -99,8 +102,7 @@ final class BatchWorld implements AutoCloseable {
         this(store, disk, journal, seed, new LockOwner("0123456789abcdef", "host", seed, "boot"));
     }
 
-    BatchWorld(
-            ObjectStore store, Disk disk, CommitJournal journal, long seed, LockOwner owner)
+    BatchWorld(ObjectStore store, Disk disk, CommitJournal journal, long seed, LockOwner owner)
             throws IOException {
         this.store = store;
         this.disk = disk;
@@ -184,31 +186,60 @@ final class BatchWorld implements AutoCloseable {
         }
     }
 
+    /** All of a commit that may be refused. */
     Committer.Checked check(List<OpenTable> tables) throws IOException {
         List<StagedPages> staged = new ArrayList<>();
         for (OpenTable table : tables) {
             staged.add(table.cache().seal());
         }
-        return committer.check(folder(), tables, staged, readers);
+        Committer.Checked checked = committer.check(folder(), tables, staged, readers);
+        BatchLocks locked = held(checked.batch());
+        try {
+            dropCopies();
+            if (!checked.isEmpty()) {
+                if (durability == Durability.BUCKET) {
+                    copyLeft = true;
+                    checked = committer.copy(checked, locked);
+                }
+                locked.commit(checked.batch().copy());
+                copyLeft = false;
+            }
+        } catch (IOException e) {
+            locked.reopen();
+            try {
+                dropCopies();
+            } catch (IOException left) {
+                e.addSuppressed(left);
+            }
+            throw e;
+        }
+        return checked;
+    }
+
+    private void dropCopies() throws IOException {
+        if (copyLeft) {
+            committer.dropCopies(BATCH);
+            copyLeft = false;
+        }
+    }
+
+    /** What an abort does, beside discarding the pages. */
+    void unlock() throws IOException {
+        BatchLocks locked = held;
+        if (locked != null) {
+            dropCopies();
+            locked.release();
+        }
     }
 
     /** The whole commit: when it returns, the client has been answered. */
     BatchRecord commit(List<OpenTable> tables) throws IOException {
-        Committer.Checked checked = saidInTheLocks(check(tables));
+        Committer.Checked checked = check(tables);
         committer.makeDurable(checked);
         for (OpenTable table : tables) {
             table.cache().close();
         }
         return checked.batch();
-    }
-
-    /** What a commit does between its check and the disk. */
-    Committer.Checked saidInTheLocks(Committer.Checked checked) throws IOException {
-        BatchLocks mine = held(checked.batch());
-        Committer.Checked named =
-                durability == Durability.BUCKET ? committer.copy(checked, mine) : checked;
-        mine.commit(named.batch().copy());
-        return named;
     }
 
     /** What an operator does for hosts that are gone; their batches are to be applied then. */
@@ -282,14 +313,27 @@ final class BatchWorld implements AutoCloseable {
         return decoded;
     }
 
+    /** All objects of the bucket below a prefix, but for the locks. */
     static SortedMap<String, byte[]> objects(ObjectStore store, String prefix) throws IOException {
         List<String> keys = new ArrayList<>();
-        store.list(prefix, object -> keys.add(object.key()));
+        store.list(
+                prefix,
+                object -> {
+                    if (!object.key().startsWith(LOCKS)) {
+                        keys.add(object.key());
+                    }
+                });
         SortedMap<String, byte[]> objects = new TreeMap<>();
         for (String key : keys) {
             objects.put(key, store.get(key).map(StoredObject::body).orElseThrow());
         }
         return objects;
+    }
+
+    static List<String> lockObjects(ObjectStore store) throws IOException {
+        List<String> keys = new ArrayList<>();
+        store.list(LOCKS, object -> keys.add(object.key()));
+        return keys;
     }
 
     /** What the kernel does for a process that is gone: handles and memory are given back. */

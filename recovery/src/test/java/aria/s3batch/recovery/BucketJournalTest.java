@@ -134,13 +134,8 @@ final class BucketJournalTest {
         var world = new BatchWorld(bucket, disk(), new MemoryJournal());
         world.durability = Durability.BUCKET;
         List<OpenTable> tables = world.begin(List.of(fixture.table()));
-        ByteBuffer data =
-                ByteBuffer.wrap(
-                        fixture.local(
-                                fixture.table(), TableFile.DATA, true));
-        tables.getFirst()
-                .cache()
-                .stagePages(TableFile.DATA, 0, data);
+        ByteBuffer data = ByteBuffer.wrap(fixture.local(fixture.table(), TableFile.DATA, true));
+        tables.getFirst().cache().stagePages(TableFile.DATA, 0, data);
         BatchWorld.stage(tables, fixture);
         BatchRecord large = world.commit(tables);
         var journal = new BucketJournal(bucket, Runnable::run);

@@ -36,6 +36,7 @@ final class EveryStepTest {
         for (BatchCase batchCase : LONG ? Trial.everyCase() : Trial.synthetic()) {
             trials.add(new Trial(batchCase, Readers.FENCE));
         }
+        trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.BUCKET));
         return trials;
     }
 
@@ -225,8 +226,20 @@ final class EveryStepTest {
                         Recovery.Found found = started.recovery.run();
                         assertThat(found.orphans()).isEmpty();
                         assertThat(found.committed()).hasSize(1);
-                        return applied(started, found.committed().getFirst());
+                        boolean ended = applied(started, found.committed().getFirst());
+                        released(started);
+                        return ended;
                     });
+        }
+
+        private void released(BatchWorld started) throws IOException {
+            try {
+                started.locks.releaseLeft();
+            } catch (IOException e) {
+                assertInjected(e);
+                steps.heal();
+                started.locks.releaseLeft();
+            }
         }
 
         /** Begins, stages and asks for the commit: whatever fails may be asked for again. */
@@ -291,6 +304,7 @@ final class EveryStepTest {
                 table.cache().discard();
             }
             started.folder().delete();
+            started.unlock();
             started.blockCache.dropBatch(BatchWorld.BATCH);
         }
 

@@ -23,12 +23,10 @@ public final class TableLockedException extends IOException {
     /** One that was to be taken over from a host that is gone. */
     static TableLockedException alive(TableLock lock) {
         return new TableLockedException(
-                ("%s is locked by %s, and that daemon lives: it has renewed the lock within the last"
-                     + " %d s. It finishes the batch itself. Nothing was taken over")
+                ("%s is locked by %s, and that daemon lives: it has renewed the lock within the"
+                     + " last %d s. It finishes the batch itself. Nothing was taken over")
                         .formatted(
-                                lock.table().display(),
-                                lock.holder(),
-                                lock.lease().toSeconds()));
+                                lock.table().display(), lock.holder(), lock.lease().toSeconds()));
     }
 
     private static String next(TableLock lock, Duration left) {
@@ -41,7 +39,7 @@ public final class TableLockedException extends IOException {
                             ? "It stays until the batch is applied: the pages are on that host's"
                                   + " disk. If they are lost, see `aria_s3_batch lock break --help`"
                             : "It stays until the batch is applied. If that host is lost,"
-                                  + " `aria_s3_batch recover --from-bucket` finishes the batch";
+                                    + " `aria_s3_batch recover --from-bucket` finishes the batch";
         };
     }
 }

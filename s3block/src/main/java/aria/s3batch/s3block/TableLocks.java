@@ -112,9 +112,7 @@ public final class TableLocks {
      * it is asked about this version of it. None for one's own.
      */
     public Duration watch(BucketLocks.Found found) {
-        return isOwn(found.lock())
-                ? Duration.ZERO
-                : unchangedFor(found, found.lock().lease());
+        return isOwn(found.lock()) ? Duration.ZERO : unchangedFor(found, found.lock().lease());
     }
 
     /** In whose name locks are held. */
@@ -140,8 +138,7 @@ public final class TableLocks {
     public BatchLocks takeOver(BatchId batch, Collection<TableName> tables, String copy)
             throws IOException {
         live.add(batch);
-        TableLock.State state =
-                copy.isEmpty() ? TableLock.State.OPEN : TableLock.State.COMMITTED;
+        TableLock.State state = copy.isEmpty() ? TableLock.State.OPEN : TableLock.State.COMMITTED;
         var locks = new BatchLocks(this, batch, state, copy);
         try {
             boolean won = false;

@@ -115,9 +115,7 @@ public final class BatchRoutes {
     /** A commit need not have a body: then the options say. */
     private static CommitRequest commitRequest(Request request) throws IOException {
         byte[] body = Routes.body(request, BODY_BYTES_MAX);
-        return body.length == 0
-                ? new CommitRequest(null, null)
-                : read(body, CommitRequest.class);
+        return body.length == 0 ? new CommitRequest(null, null) : read(body, CommitRequest.class);
     }
 
     Routes.Reply abort(String batch) throws Exception {
