@@ -78,15 +78,21 @@ public final class BucketJournal {
     private final ObjectStore store;
     private final ConditionalWrite writes;
     private final Executor executor;
+    private final int pagesBytesMax;
     private final Semaphore bodies = new Semaphore(IN_FLIGHT);
 
     /**
      * @param executor for requests that write page objects
      */
     public BucketJournal(ObjectStore store, Executor executor) {
+        this(store, executor, PAGES_BYTES_MAX);
+    }
+
+    BucketJournal(ObjectStore store, Executor executor, int pagesBytesMax) {
         this.store = store;
         this.writes = new ConditionalWrite(store);
         this.executor = executor;
+        this.pagesBytesMax = pagesBytesMax;
     }
 
     /**
@@ -225,7 +231,7 @@ public final class BucketJournal {
             }
             if (body == null) {
                 bodies.acquireUninterruptibly();
-                body = new byte[PAGES_BYTES_MAX];
+                body = new byte[pagesBytesMax];
                 filled = 0;
             }
             pages.readVerified(slot, crc32c, ByteBuffer.wrap(body, filled, pages.pageBytes()));

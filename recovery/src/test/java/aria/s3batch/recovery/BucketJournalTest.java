@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.diskcache.PageFile;
 import aria.s3batch.format.BatchId;
-import aria.s3batch.format.Fixture;
-import aria.s3batch.format.TableFile;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
@@ -103,6 +101,11 @@ final class BucketJournalTest {
         BucketJournal.Copy copy = copies.read(BATCH, batch.copy()).orElseThrow();
         copies.restorePages(copy, other.folder(), owner.held(batch));
 
+        assertThat(pagesIn(other)).isPositive();
+    }
+
+    /** How many there are, all of them as they were staged. */
+    private int pagesIn(BatchWorld other) throws IOException {
         int pages = 0;
         for (int table = 0; table < blocks.size(); table++) {
             for (BlockRecord block : blocks.get(table)) {
@@ -122,33 +125,23 @@ final class BucketJournalTest {
                 }
             }
         }
-        assertThat(pages).isGreaterThan(5);
+        return pages;
     }
 
-    /** Several objects, of which only the last is not full, and one page size after another. */
+    /** Whole pages in each, also where one more does not fit. */
     @Test
     void manyPagesAreCutIntoObjects() throws IOException {
-        var fixture = Fixture.of("zlib");
-        var bucket = new MemoryObjectStore();
-        BatchWorld.load(bucket, fixture.before());
-        var world = new BatchWorld(bucket, disk(), new MemoryJournal());
-        world.durability = Durability.BUCKET;
-        List<OpenTable> tables = world.begin(List.of(fixture.table()));
-        ByteBuffer data = ByteBuffer.wrap(fixture.local(fixture.table(), TableFile.DATA, true));
-        tables.getFirst().cache().stagePages(TableFile.DATA, 0, data);
-        BatchWorld.stage(tables, fixture);
-        BatchRecord large = world.commit(tables);
-        var journal = new BucketJournal(bucket, Runnable::run);
-        BucketJournal.Copy copy = journal.read(BATCH, large.copy()).orElseThrow();
-        int full = BucketJournal.PAGES_BYTES_MAX;
-        assertThat(copy.objects().getFirst().bytes()).isEqualTo(full);
-        assertThat(copy.objects()).hasSize(Math.ceilDiv(data.capacity(), full));
+        var cutting = new BucketJournal(store, Runnable::run, 3 * BatchCase.PAGE / 2);
+        BatchRecord again = batch.withCopy("0000000000000000", false);
+        cutting.write(again, blocks, owner.folder(), owner.held(batch));
+        long pages = blocks.stream().flatMap(List::stream).mapToInt(b -> b.pages().size()).sum();
 
-        var other = new BatchWorld(bucket, disk(), new MemoryJournal());
-        journal.restorePages(copy, other.folder(), world.held(large));
-        try (PageFile file = PageFile.open(other.disk, other.folder().pageFile(0))) {
-            assertThat(file.slots()).isGreaterThanOrEqualTo(data.capacity() / file.pageBytes());
-        }
+        BucketJournal.Copy copy = copies.read(BATCH, again.copy()).orElseThrow();
+        assertThat(copy.objects()).hasSize((int) pages).hasSizeGreaterThan(2);
+        assertThat(copy.objects().getFirst().bytes()).isEqualTo(BatchCase.PAGE);
+        BatchWorld other = stranger();
+        copies.restorePages(copy, other.folder(), owner.held(batch));
+        assertThat(pagesIn(other)).isEqualTo((int) pages);
     }
 
     /** Bytes changed one by one, or cut off: all of them are found, whichever object they are in. */
@@ -198,8 +191,7 @@ final class BucketJournalTest {
     /** A record counts under its own key alone. */
     @Test
     void aRecordUnderAnotherNameIsNone() throws IOException {
-        byte[] record = inBucket().get(recordKey());
-        assertThat(record).isNotNull();
+        byte[] record = store.get(recordKey()).orElseThrow().body();
         String other = FOLDER + "0000000000000000/record";
         store.put(other, record, Condition.always(), Map.of());
         assertThatThrownBy(() -> copies.read(BATCH, "0000000000000000"))

@@ -88,11 +88,7 @@ final class RescueTest {
     }
 
     private void delete(String key) {
-        try {
-            store.delete(key, Condition.always());
-        } catch (IOException e) {
-            throw new AssertionError(e);
-        }
+        store.delete(key, Condition.always());
     }
 
     private List<String> left() throws IOException {
