@@ -1,7 +1,9 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.BatchRecord;
+import aria.s3batch.s3block.BatchLocks;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,39 +50,58 @@ final class Applies {
         int started = 0;
         long now = rooms.nanoClock().nanoTime();
         for (Batch batch : List.copyOf(batches.all())) {
-            BatchRecord record = batch.record;
-            if (batch.state == Batch.State.COMMITTED
-                    && record != null
-                    && now - batch.applyAtNanos >= 0) {
-                batch.state = Batch.State.APPLYING;
+            if (batch.state == Batch.State.COMMITTED && now - batch.applyAtNanos >= 0) {
                 started++;
-                inbox.work(new CompletableFuture<>(), ignored -> apply(batch, record));
+                start(batch, new CompletableFuture<>());
             }
         }
         return started;
     }
 
-    private void apply(Batch batch, BatchRecord record) throws IOException {
+    /**
+     * @param answer completed when this try is over
+     */
+    void start(Batch batch, CompletableFuture<BatchDocument> answer) {
+        BatchRecord record = batch.record;
+        BatchLocks locks = batch.locks;
+        assert record != null && locks != null : batch.id;
+        batch.state = Batch.State.APPLYING;
+        inbox.work(answer, waiting -> apply(batch, record, locks, waiting));
+    }
+
+    private void apply(
+            Batch batch,
+            BatchRecord record,
+            BatchLocks locks,
+            CompletableFuture<BatchDocument> answer)
+            throws IOException {
         long begun = rooms.nanoClock().nanoTime();
         long bytesBefore = batch.progress.bytesPut();
         long waitedBefore = batch.progress.waitedNanos();
-        ApplyOutcome outcome = rooms.applier().apply(record, batch.folder, batch.progress, stop);
+        ApplyOutcome outcome = rooms.applier().apply(record, batch.folder, locks, batch.progress, stop);
         long waited = batch.progress.waitedNanos() - waitedBefore;
         long nanos = rooms.nanoClock().nanoTime() - begun - waited;
         long bytes = batch.progress.bytesPut() - bytesBefore;
         inbox.result(
-                new CompletableFuture<>(),
-                ignored -> {
+                answer,
+                waiting -> {
                     rate.measured(bytes, nanos);
                     onOutcome(batch, outcome);
                     noteReplaying();
+                    waiting.complete(batch.document());
                 });
     }
 
     private void onOutcome(Batch batch, ApplyOutcome outcome) {
         assert batch.state == Batch.State.APPLYING : "W3: " + batch.id + " is " + batch.state;
         switch (outcome) {
-            case ApplyOutcome.Applied applied -> batches.end(batch, Batch.State.APPLIED);
+            case ApplyOutcome.Applied applied -> {
+                if (batch.endedBefore) {
+                    batches.forget(batch);
+                } else {
+                    batches.end(batch, batch.givenUp ? Batch.State.ABORTED : Batch.State.APPLIED);
+                }
+            }
             case ApplyOutcome.Discarded discarded -> batches.end(batch, Batch.State.ABORTED);
             case ApplyOutcome.Quarantined quarantined -> {
                 batch.state = Batch.State.QUARANTINED;
@@ -96,6 +117,7 @@ final class Applies {
             case ApplyOutcome.Waiting waiting -> {
                 Duration pause = pause(batch.pauses++);
                 batch.state = Batch.State.COMMITTED;
+                batch.record = waiting.batch();
                 batch.reason = waiting.reason();
                 batch.applyAtNanos = rooms.nanoClock().nanoTime() + pause.toNanos();
                 log.atWarn()

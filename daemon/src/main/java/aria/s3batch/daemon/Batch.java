@@ -9,6 +9,8 @@ import aria.s3batch.recovery.BatchFolder;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.s3block.BatchLocks;
+import aria.s3batch.s3block.LockLostException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +64,21 @@ final class Batch {
     /** A worker mounts or unmounts it: what would end the batch, or mount it again, is refused meanwhile. */
     boolean mountChanging;
 
+    /** From the time when its tables are locked in the bucket until it ends. */
+    @Nullable BatchLocks locks;
+
+    /** When to give the next sign of life. */
+    long renewAtNanos;
+
+    /** A worker releases its locks, or takes them again: the rest has to wait. */
+    boolean releasing;
+
+    /** Discarded by an operator: when it ends, it is aborted. */
+    boolean givenUp;
+
+    /** Its end was in the journal at start; how it ended is not known. */
+    boolean endedBefore;
+
     /** From the commit on. */
     @Nullable BatchRecord record;
 
@@ -102,9 +119,32 @@ final class Batch {
         state = State.COMMITTED;
     }
 
-    /** Whether it was given up while it was quarantined behind its fence. */
+    /** Whether it was given up while it was quarantined. */
     private boolean isGivenUp() {
-        return record != null && record.state() == BatchRecord.State.DISCARDED;
+        return givenUp || record != null && record.state() == BatchRecord.State.DISCARDED;
+    }
+
+    /** From now on it can only be aborted, or, if it is committed, be resolved by an operator. */
+    void noteLockLost() {
+        if (state == State.OPEN || state == State.COMMITTING) {
+            reason = lockLost();
+        }
+    }
+
+    private @Nullable String lockLost() {
+        LockLostException loss = locks == null ? null : locks.lost();
+        return loss == null
+                ? null
+                : loss.getMessage()
+                        + ". Its tables in S3 are as others left them. Abort it, and stage again in a"
+                        + " new batch";
+    }
+
+    void refuseIfLockLost() throws BatchException {
+        String loss = lockLost();
+        if (loss != null) {
+            throw new BatchException(Problem.Kind.REFUSED, loss);
+        }
     }
 
     String stateName() {
@@ -161,6 +201,14 @@ final class Batch {
                     Problem.Kind.REFUSED,
                     "batch %s is being mounted or unmounted just now: %s; try again"
                             .formatted(id, what));
+        }
+    }
+
+    void refuseWhileReleasing() throws BatchException {
+        if (releasing) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "the locks of batch %s are being changed just now: try again".formatted(id));
         }
     }
 

@@ -15,10 +15,13 @@ import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.Agent;
 import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,6 +64,7 @@ public final class BatchConductor implements Agent {
             Committer committer,
             Applier applier,
             Recovery recovery,
+            TableLocks locks,
             Readers readers,
             Executor workers,
             NanoClock nanoClock,
@@ -75,6 +79,7 @@ public final class BatchConductor implements Agent {
     private final Inbox inbox;
     private final Batches batches;
     private final Applies applies;
+    private final Leases leases;
     private final MountChanges mounts;
 
     /** Batches whose client has ended, and that are to be aborted as soon as they are open. */
@@ -112,6 +117,12 @@ public final class BatchConductor implements Agent {
             batch.state = Batch.State.QUARANTINED;
             batch.reason = orphan.reason();
         }
+        for (BatchRecord record : found.ended()) {
+            Batch batch = adopt(record);
+            batch.applyNow(rooms.nanoClock().nanoTime());
+            batch.endedBefore = true;
+        }
+        this.leases = new Leases(rooms, inbox, batches);
         this.applies = new Applies(rooms, inbox, batches, () -> stopping);
     }
 
@@ -126,6 +137,8 @@ public final class BatchConductor implements Agent {
         var batch = new Batch(id, rooms.recovery().folder(id), tables);
         batch.keptBytes = batch.folder.pageBytes();
         rooms.space().adopt(batch.keptBytes);
+        batch.locks = rooms.locks().resume(id, tables, "");
+        batch.renewAtNanos = rooms.nanoClock().nanoTime();
         batches.add(batch);
         return batch;
     }
@@ -148,7 +161,9 @@ public final class BatchConductor implements Agent {
         if (stopping && inbox.isIdle()) {
             stopped.complete(null);
         }
-        return stopping || inbox.isDead() ? workCount : workCount + applies.startDue();
+        return stopping || inbox.isDead()
+                ? workCount
+                : workCount + leases.startDue() + applies.startDue();
     }
 
     // ---- commands, for any thread --------------------------------------------------------------
@@ -165,7 +180,7 @@ public final class BatchConductor implements Agent {
         return inbox.ask(
                 answer -> {
                     refuseStopping();
-                    new Begin(rooms, fetches, inbox, batches, requested).start(answer);
+                    new Begin(rooms, fetches, inbox, batches, leases, requested).start(answer);
                 });
     }
 
@@ -274,6 +289,7 @@ public final class BatchConductor implements Agent {
                 answer -> {
                     Batch batch = batches.get(id);
                     batch.refuseUnlessOpen("pages cannot be staged");
+                    batch.refuseIfLockLost();
                     if (!throughMount) {
                         batch.refuseWhileMountChanges("pages cannot be staged");
                         batch.refuseIfMounted("its pages are changed there alone");
@@ -297,7 +313,7 @@ public final class BatchConductor implements Agent {
                 answer -> {
                     Batch batch = batches.get(id);
                     refuseStopping();
-                    new Commit(rooms, mounts, inbox, batches, batch, readers).start(answer);
+                    new Commit(rooms, mounts, inbox, batches, leases, batch, readers).start(answer);
                 });
     }
 
@@ -313,6 +329,7 @@ public final class BatchConductor implements Agent {
                         batch.refuseUnlessOpen("it cannot be aborted");
                     }
                     batch.refuseWhileMountChanges("it cannot be aborted");
+                    batch.refuseWhileReleasing();
                     discard(batch, answer);
                 });
     }
@@ -322,7 +339,8 @@ public final class BatchConductor implements Agent {
                 batch,
                 () -> {
                     try {
-                        answer.complete(batches.discard(batch, Batch.State.ABORTED));
+                        batches.discardPages(batch);
+                        endReleased(batch, Batch.State.ABORTED, answer);
                     } catch (IOException e) {
                         log.atWarn()
                                 .addKeyValue("batch", batch.id)
@@ -330,6 +348,20 @@ public final class BatchConductor implements Agent {
                                 .log("batch cannot be discarded now; abort it again");
                         answer.completeExceptionally(e);
                     }
+                });
+    }
+
+    /** Ends a batch of which nothing is left but its locks. */
+    private void endReleased(
+            Batch batch, Batch.State state, CompletableFuture<BatchDocument> answer) {
+        BatchLocks locks = batch.locks;
+        assert locks != null : batch.id;
+        batch.releasing = true;
+        inbox.work(
+                answer,
+                waiting -> {
+                    leases.release(locks);
+                    inbox.result(waiting, ended -> ended.complete(batches.end(batch, state)));
                 });
     }
 
@@ -369,26 +401,67 @@ public final class BatchConductor implements Agent {
                                 "batch %s is %s, not quarantined: there is nothing to resolve"
                                         .formatted(id, batch.stateName()));
                     }
+                    batch.refuseWhileReleasing();
                     Recovery.Orphan orphan = batch.orphan;
-                    answer.complete(
-                            orphan == null
-                                    ? resolve(batch, resolution)
-                                    : resolve(batch, orphan, resolution));
+                    if (orphan == null) {
+                        resolve(batch, resolution, answer);
+                    } else {
+                        resolve(batch, orphan, resolution, answer);
+                    }
                 });
     }
 
-    private BatchDocument resolve(
-            Batch batch, Recovery.Orphan orphan, Recovery.Resolution resolution)
+    private void resolve(
+            Batch batch,
+            Recovery.Orphan orphan,
+            Recovery.Resolution resolution,
+            CompletableFuture<BatchDocument> answer)
             throws IOException {
         if (resolution != Recovery.Resolution.DISCARD) {
             throw new BatchException(Problem.Kind.REFUSED, orphan.reason());
         }
         rooms.recovery().discard(orphan);
         logResolved(batch, resolution);
-        return batches.end(batch, Batch.State.ABORTED);
+        endReleased(batch, Batch.State.ABORTED, answer);
     }
 
-    private BatchDocument resolve(Batch batch, Recovery.Resolution resolution) {
+    /** Whoever wants to go on with a batch that has lost its locks takes them again first. */
+    private void resolve(
+            Batch batch, Recovery.Resolution resolution, CompletableFuture<BatchDocument> answer) {
+        BatchLocks locks = batch.locks;
+        assert locks != null : batch.id;
+        if (locks.lost() == null || resolution == Recovery.Resolution.DISCARD) {
+            resolveHeld(batch, resolution, answer);
+            return;
+        }
+        batch.releasing = true;
+        inbox.work(
+                answer,
+                waiting -> {
+                    IOException refusal = reacquire(locks);
+                    inbox.result(
+                            waiting,
+                            result -> {
+                                batch.releasing = false;
+                                if (refusal != null) {
+                                    throw refusal;
+                                }
+                                resolveHeld(batch, resolution, result);
+                            });
+                });
+    }
+
+    private static @Nullable IOException reacquire(BatchLocks locks) {
+        try {
+            locks.reacquire();
+            return null;
+        } catch (IOException e) {
+            return e;
+        }
+    }
+
+    private void resolveHeld(
+            Batch batch, Recovery.Resolution resolution, CompletableFuture<BatchDocument> answer) {
         BatchRecord record = batch.record;
         assert record != null : batch.id;
         try {
@@ -397,13 +470,15 @@ public final class BatchConductor implements Agent {
             throw new UncheckedIOException(e); // W4: what the journal says now is unknown
         }
         logResolved(batch, resolution);
-        if (batch.record.state() == BatchRecord.State.ENDED) {
-            return batches.end(batch, Batch.State.ABORTED);
-        }
         batch.reason = null;
         batch.pauses = 0;
+        batch.givenUp = resolution == Recovery.Resolution.DISCARD;
+        if (batch.record.state() == BatchRecord.State.ENDED) {
+            applies.start(batch, answer);
+            return;
+        }
         batch.applyNow(rooms.nanoClock().nanoTime());
-        return batch.document();
+        answer.complete(batch.document());
     }
 
     private static void logResolved(Batch batch, Recovery.Resolution resolution) {
@@ -485,12 +560,23 @@ public final class BatchConductor implements Agent {
      * discarded then.
      */
     public CompletableFuture<Void> stop() {
-        inbox.<Void>ask(answer -> stopping = true)
+        inbox.<Void>ask(answer -> stopNow())
                 .exceptionally(
                         refused -> {
                             stopped.completeExceptionally(refused);
                             return null;
                         });
         return stopped;
+    }
+
+    /** What is open is discarded at the next start: others need not wait for that. */
+    private void stopNow() {
+        stopping = true;
+        for (Batch batch : batches.all()) {
+            BatchLocks locks = batch.locks;
+            if (batch.state == Batch.State.OPEN && locks != null) {
+                inbox.work(new CompletableFuture<>(), ignored -> leases.release(locks));
+            }
+        }
     }
 }

@@ -128,11 +128,11 @@ final class Batches {
     }
 
     /**
-     * Ends a batch that has nothing in the journal: deletes what it staged.
+     * Deletes what a batch staged that has nothing in the journal; then it is to be ended.
      *
      * @throws IOException it could not be deleted; its pages are given up, abort may be called again
      */
-    BatchDocument discard(Batch batch, Batch.State state) throws IOException {
+    void discardPages(Batch batch) throws IOException {
         batch.pages = Math.max(batch.pages, batch.pages());
         batch.state = Batch.State.DISCARDING;
         try {
@@ -145,7 +145,12 @@ final class Batches {
             throw e;
         }
         batch.open = List.of();
-        return end(batch, state);
+    }
+
+    /** Takes leave of a batch that had ended before this process started. */
+    void forget(Batch batch) {
+        space.release(batch.keptBytes);
+        remove(batch);
     }
 
     /** Takes leave of a batch of which nothing is left on disk or in the journal. */

@@ -7,8 +7,10 @@ import aria.s3batch.recovery.BaseReader;
 import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.Partitions;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,8 +24,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * One begin on its way, to and fro between the conductor's thread and a worker: refuse what is locked;
- * (worker) find the partitions; lock; (worker) read headers and definitions; open. Only reads S3, so
- * whatever fails is an answer, and leaves nothing but a lock to release.
+ * (worker) find the partitions; lock; (worker) lock in the bucket, read headers and definitions; open.
+ * Whatever fails is an answer, and leaves nothing but locks to release.
  */
 final class Begin {
     private static final Logger log = LoggerFactory.getLogger(Begin.class);
@@ -32,6 +34,7 @@ final class Begin {
     private final BlockFetches fetches;
     private final Inbox inbox;
     private final Batches batches;
+    private final Leases leases;
     private final List<TableName> requested;
 
     Begin(
@@ -39,11 +42,13 @@ final class Begin {
             BlockFetches fetches,
             Inbox inbox,
             Batches batches,
+            Leases leases,
             List<TableName> requested) {
         this.rooms = rooms;
         this.fetches = fetches;
         this.inbox = inbox;
         this.batches = batches;
+        this.leases = leases;
         this.requested = List.copyOf(requested);
     }
 
@@ -80,11 +85,18 @@ final class Begin {
 
     private void read(Batch batch, CompletableFuture<Begun> answer) {
         List<OpenTable> open = new ArrayList<>();
+        @Nullable BatchLocks locks = null;
         try {
+            locks = rooms.locks().acquire(batch.id, batch.tables);
             for (BaseTable base : BaseTable.readAll(rooms.store(), batch.tables)) {
                 open.add(open(batch, open.size(), base));
             }
         } catch (IOException | RuntimeException e) {
+            if (locks == null) {
+                leases.noteLeft();
+            } else {
+                leases.release(locks);
+            }
             inbox.result(
                     answer,
                     waiting -> {
@@ -93,9 +105,12 @@ final class Begin {
                     });
             return;
         }
+        BatchLocks acquired = locks;
         inbox.result(
                 answer,
                 waiting -> {
+                    batch.locks = acquired;
+                    batch.renewAtNanos = rooms.nanoClock().nanoTime();
                     batch.open = List.copyOf(open);
                     batch.state = Batch.State.OPEN;
                     log.atInfo()

@@ -5,6 +5,7 @@ import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
+import aria.s3batch.s3block.BatchLocks;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,10 +18,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One commit on its way: (worker) stage what the kernel has of a mount; seal; (worker) check against S3, make durable; answer. A refusal opens the batch
- * again. A failure to make it durable leaves unknown what is on disk, and ends the daemon.
+ * One commit on its way: (worker) stage what the kernel has of a mount; seal; (worker) check against S3, say
+ * so in the locks, make durable; answer. A refusal opens the batch again. A failure to make it durable leaves
+ * unknown what is on disk, and ends the daemon.
  *
- * <p>Invariant W2: a commit is answered after {@link Committer#makeDurable} returned, never before.
+ * <p>Invariants: W2 a commit is answered after {@link Committer#makeDurable} returned, never before. W6 it is
+ * made durable when its locks say that it is committed, never before: they do not expire then.
  */
 final class Commit {
     private static final Logger log = LoggerFactory.getLogger(Commit.class);
@@ -29,6 +32,7 @@ final class Commit {
     private final MountChanges mounts;
     private final Inbox inbox;
     private final Batches batches;
+    private final Leases leases;
     private final Batch batch;
     private final Readers readers;
     private final List<StagedPages> staged = new ArrayList<>();
@@ -39,12 +43,14 @@ final class Commit {
             MountChanges mounts,
             Inbox inbox,
             Batches batches,
+            Leases leases,
             Batch batch,
             Readers readers) {
         this.rooms = rooms;
         this.mounts = mounts;
         this.inbox = inbox;
         this.batches = batches;
+        this.leases = leases;
         this.batch = batch;
         this.readers = readers;
     }
@@ -58,6 +64,7 @@ final class Commit {
 
     private void seal(CompletableFuture<BatchDocument> answer) throws IOException {
         batch.refuseIfIncomplete();
+        batch.refuseIfLockLost();
         mounted = batch.mount;
         batch.state = Batch.State.COMMITTING;
         for (OpenTable table : batch.open) {
@@ -67,20 +74,28 @@ final class Commit {
     }
 
     private void checkAndWrite(CompletableFuture<BatchDocument> answer) throws IOException {
+        BatchLocks locks = batch.locks;
+        assert locks != null : batch.id;
         Committer.Checked checked;
         try {
             checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
+            if (!checked.isEmpty()) {
+                locks.commit("");
+            }
         } catch (IOException | RuntimeException e) {
+            locks.reopen();
             inbox.result(answer, waiting -> reopen(e, waiting));
             return;
         }
         if (checked.isEmpty()) {
             detach();
+            leases.release(locks);
             inbox.result(
                     answer,
                     waiting -> {
                         batch.mount = null;
-                        waiting.complete(batches.discard(batch, Batch.State.APPLIED));
+                        batches.discardPages(batch);
+                        waiting.complete(batches.end(batch, Batch.State.APPLIED));
                     });
             return;
         }
@@ -101,6 +116,8 @@ final class Commit {
             table.cache().unseal();
         }
         batch.state = Batch.State.OPEN;
+        batch.renewAtNanos = rooms.nanoClock().nanoTime();
+        batch.noteLockLost();
         log.atWarn()
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("reason", refusal.getMessage())

@@ -17,6 +17,9 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.EndpointFacts;
+import aria.s3batch.s3block.LockOwner;
+import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.AgentRunner;
 import org.agrona.concurrent.SleepingIdleStrategy;
@@ -111,14 +114,15 @@ public final class Daemon implements AutoCloseable {
         Mounts.detachStale(cacheDir.root());
         var random = new SecureRandom();
         AwsObjectStore store =
-                opened(AwsObjectStore.connect(settings.store(), probeName(cacheDir, random)));
+                opened(AwsObjectStore.connect(settings.store(), ownerId(cacheDir, random)));
         EndpointFacts facts = probe(store);
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
         disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
         var recovery = new Recovery(journal, disk, cacheDir);
         Recovery.Found found = recovery.run();
-        BatchConductor conductor = startConductor(store, journal, recovery, found, random);
+        TableLocks locks = locks(settings, cacheDir, store, random);
+        BatchConductor conductor = startConductor(store, journal, recovery, found, locks, random);
         Mounts mounts =
                 opened(
                         new Mounts(
@@ -151,9 +155,12 @@ public final class Daemon implements AutoCloseable {
         return room;
     }
 
-    /** The same in every start on a cache directory: a probe that was killed is cleared away by the next. */
-    static String probeName(CacheDirectory cacheDir, RandomGenerator random) throws IOException {
-        Path file = cacheDir.root().resolve("probe");
+    /**
+     * Says who a cache directory is, the same at every start: its locks are taken back, a probe that was
+     * killed is cleared away by the next.
+     */
+    static String ownerId(CacheDirectory cacheDir, RandomGenerator random) throws IOException {
+        Path file = cacheDir.root().resolve("owner");
         String known = Files.exists(file) ? Files.readString(file).strip() : "";
         if (known.matches("[0-9a-f]{16}")) {
             return known;
@@ -161,6 +168,24 @@ public final class Daemon implements AutoCloseable {
         String name = HexFormat.of().toHexDigits(random.nextLong());
         Files.writeString(file, name + "\n"); // lost in a power cut, it is chosen anew
         return name;
+    }
+
+    /** Of the process on a cache directory that runs now. */
+    static TableLocks locks(
+            DaemonSettings settings,
+            CacheDirectory cacheDir,
+            ObjectStore store,
+            RandomGenerator random)
+            throws IOException {
+        Path kernel = Path.of("/proc/sys/kernel");
+        var owner =
+                new LockOwner(
+                        ownerId(cacheDir, random),
+                        Files.readString(kernel.resolve("hostname")).strip(),
+                        ProcessHandle.current().pid(),
+                        Files.readString(kernel.resolve("random/boot_id")).strip());
+        return new TableLocks(
+                store, owner, settings.lockLease(), System::nanoTime, InstantSource.system());
     }
 
     private static EndpointFacts probe(AwsObjectStore store) throws IOException {
@@ -192,6 +217,7 @@ public final class Daemon implements AutoCloseable {
             RocksJournal journal,
             Recovery recovery,
             Recovery.Found found,
+            TableLocks locks,
             SecureRandom random)
             throws IOException {
         int concurrency = settings.applyConcurrency();
@@ -222,6 +248,7 @@ public final class Daemon implements AutoCloseable {
                                 committer,
                                 applier,
                                 recovery,
+                                locks,
                                 settings.readers(),
                                 workers,
                                 SystemNanoClock.INSTANCE,

@@ -24,6 +24,8 @@ import java.util.Locale;
  * @param applyConcurrency {@code apply-concurrency}: blocks in flight while batches are applied
  * @param readers {@code readers}: what servers see of a batch, where its commit does not say
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
+ * @param lockLease {@code lock-lease}: how long other daemons wait for a sign of life before they take over
+ *     the lock of an open batch
  */
 public record DaemonSettings(
         StoreSettings store,
@@ -33,7 +35,8 @@ public record DaemonSettings(
         long blockCacheSizeBytes,
         int applyConcurrency,
         Readers readers,
-        Duration fenceWait) {
+        Duration fenceWait,
+        Duration lockLease) {
     public static final String DEFAULT_SOCKET = "/run/aria_s3_batch/aria_s3_batch.sock";
     public static final String DEFAULT_CACHE_DIR = "/var/lib/aria_s3_batch";
 
@@ -46,6 +49,8 @@ public record DaemonSettings(
     private static final int APPLY_CONCURRENCY_MAX = 64;
     private static final Duration DEFAULT_FENCE_WAIT = Duration.ofMillis(500);
     private static final Duration FENCE_WAIT_MAX = Duration.ofHours(1);
+    private static final int DEFAULT_LOCK_LEASE_SECONDS = 30;
+    private static final int LOCK_LEASE_SECONDS_MAX = 3600;
 
     /** One block of the largest size must find room. */
     private static final long SIZE_MIN = 16L << 20;
@@ -97,7 +102,13 @@ public record DaemonSettings(
                 options.size(OptionName.BLOCK_CACHE_SIZE, DEFAULT_BLOCK_CACHE_SIZE, SIZE_MIN),
                 applyConcurrency,
                 readers(options),
-                options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX));
+                options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX),
+                Duration.ofSeconds(
+                        options.number(
+                                OptionName.LOCK_LEASE,
+                                DEFAULT_LOCK_LEASE_SECONDS,
+                                1,
+                                LOCK_LEASE_SECONDS_MAX)));
     }
 
     private static Readers readers(OptionSources options) throws SettingsException {

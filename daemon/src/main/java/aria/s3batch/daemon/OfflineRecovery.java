@@ -10,7 +10,12 @@ import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.TableLocks;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.security.SecureRandom;
@@ -25,6 +30,8 @@ import java.util.concurrent.Executors;
  * S3. Holds the cache directory meanwhile, so no daemon can start on it.
  */
 public final class OfflineRecovery {
+    private static final Logger log = LoggerFactory.getLogger(OfflineRecovery.class);
+
     private OfflineRecovery() {}
 
     /** Told what goes on, in the calling thread. */
@@ -57,11 +64,12 @@ public final class OfflineRecovery {
     public static Result run(DaemonSettings settings, Listener listener) throws IOException {
         var cacheDir = new CacheDirectory(settings.cacheDir());
         var disk = new LocalDisk();
+        var random = new SecureRandom();
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
                 ObjectStore store =
                         AwsObjectStore.connect(
-                                settings.store(), Daemon.probeName(cacheDir, new SecureRandom()));
+                                settings.store(), Daemon.ownerId(cacheDir, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;
@@ -79,15 +87,50 @@ public final class OfflineRecovery {
                             Runtime.getRuntime().maxMemory() * 3 / 8,
                             settings.fenceWait(),
                             new Sleep());
+            TableLocks locks = Daemon.locks(settings, cacheDir, store, random);
+            found.quarantined().forEach(batch -> resume(locks, batch));
             List<Applied> applied = new ArrayList<>();
             for (BatchRecord batch : found.committed()) {
                 var progress = new ApplyProgress();
                 listener.applying(batch, progress);
                 ApplyOutcome outcome =
-                        applier.apply(batch, recovery.folder(batch.id()), progress, () -> false);
+                        applier.apply(
+                                batch,
+                                recovery.folder(batch.id()),
+                                resume(locks, batch),
+                                progress,
+                                () -> false);
                 applied.add(new Applied(batch, outcome));
             }
+            for (BatchRecord batch : found.ended()) {
+                applier.apply(
+                        batch,
+                        recovery.folder(batch.id()),
+                        resume(locks, batch),
+                        new ApplyProgress(),
+                        () -> false);
+            }
+            for (Recovery.Orphan orphan : found.orphans()) {
+                locks.resume(orphan.batch(), orphan.tables(), "");
+            }
+            releaseLeft(locks);
             return new Result(applied, found.quarantined(), found.orphans(), found.discarded());
+        }
+    }
+
+    private static BatchLocks resume(TableLocks locks, BatchRecord batch) {
+        return locks.resume(
+                batch.id(), batch.tables().stream().map(t -> t.base().table()).toList(), "");
+    }
+
+    /** Locks of batches that were open, and are discarded now; until it succeeds they expire by themselves. */
+    private static void releaseLeft(TableLocks locks) {
+        try {
+            locks.releaseLeft();
+        } catch (IOException e) {
+            log.atWarn()
+                    .addKeyValue("cause", e.getMessage())
+                    .log("locks of discarded batches cannot be released now: they expire");
         }
     }
 }

@@ -22,7 +22,8 @@ enum OptionName {
     BLOCK_CACHE_SIZE,
     APPLY_CONCURRENCY,
     READERS,
-    FENCE_WAIT;
+    FENCE_WAIT,
+    LOCK_LEASE;
 
     /**
      * Options of the server's S3 engine that say how it caches, replicates and creates tables, or that work

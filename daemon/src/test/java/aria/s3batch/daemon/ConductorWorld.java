@@ -19,7 +19,9 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.LoadedFixture;
+import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
+import aria.s3batch.s3block.TableLocks;
 
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +54,7 @@ final class ConductorWorld implements AutoCloseable {
     static final TableName ORDERS = new TableName("shop", "orders");
     static final TableName PARTS = new TableName("shop", "parts");
     static final Duration FENCE_WAIT = Duration.ofMillis(300);
+    static final Duration LEASE = Duration.ofSeconds(30);
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
 
     final MemoryObjectStore bucket = new MemoryObjectStore();
@@ -141,6 +144,12 @@ final class ConductorWorld implements AutoCloseable {
                                 FENCE_WAIT,
                                 pause -> nanos += pause.toNanos()),
                         recovery,
+                        new TableLocks(
+                                store,
+                                new LockOwner("0123456789abcdef", "host", 1, "boot"),
+                                LEASE,
+                                () -> nanos,
+                                () -> Instant.ofEpochSecond(1_700_000_000)),
                         readers,
                         workers::add,
                         () -> nanos,

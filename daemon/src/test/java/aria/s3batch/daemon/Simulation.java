@@ -18,7 +18,9 @@ import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.FaultyObjectStore.Failure;
 import aria.s3batch.s3block.FaultyObjectStore.Operation;
 import aria.s3batch.s3block.FaultyObjectStore.Request;
+import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
+import aria.s3batch.s3block.TableLocks;
 
 import org.jspecify.annotations.Nullable;
 
@@ -257,6 +259,12 @@ final class Simulation {
                                 Duration.ofMillis(300),
                                 this::pause),
                         recovery,
+                        new TableLocks(
+                                store,
+                                new LockOwner("0123456789abcdef", "host", processes, "boot"),
+                                Duration.ofSeconds(30),
+                                () -> nanos,
+                                this::now),
                         Readers.FENCE,
                         workers::add,
                         () -> nanos,

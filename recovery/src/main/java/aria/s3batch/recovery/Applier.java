@@ -4,8 +4,11 @@ import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.DamagedPageFileException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.ConditionalWrite;
+import aria.s3batch.s3block.LockLostException;
+import aria.s3batch.s3block.LockedStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
@@ -29,7 +32,9 @@ import java.util.function.BooleanSupplier;
  * deleted after definition and headers. A4 the journal forgets the batch before its pages are deleted, and
  * says so durably. A5 no {@code frm} without its {@code aria}: see {@link DefinitionWork}. A6 behind a
  * fence no block is written before every {@code frm} and {@code aria} of the batch is gone and statements
- * that had begun have been waited for; the journal knows of the fence before the first of them goes.
+ * that had begun have been waited for; the journal knows of the fence before the first of them goes. A7
+ * nothing is written but under the batch's locks, which are released when the journal says that it has
+ * ended, and before it forgets.
  */
 public final class Applier {
     private final Rooms rooms;
@@ -56,7 +61,24 @@ public final class Applier {
             int memoryKib,
             Semaphore memory,
             Duration fenceWait,
-            Pauses pauses) {}
+            Pauses pauses) {
+        /** A7. */
+        Rooms under(BatchLocks locks) {
+            var locked = new LockedStore(store, locks);
+            return new Rooms(
+                    locked,
+                    new ConditionalWrite(locked),
+                    journal,
+                    disk,
+                    blockCache,
+                    executor,
+                    concurrency,
+                    memoryKib,
+                    memory,
+                    fenceWait,
+                    pauses);
+        }
+    }
 
     /**
      * @param blockCache blocks that the batch has read already; none after a crash
@@ -92,17 +114,27 @@ public final class Applier {
     }
 
     /**
-     * Applies what is left of a committed batch, and ends it; or lowers the fence of one that was given up.
+     * Applies what is left of a committed batch, and ends it; or lowers the fence of one that was given up;
+     * or clears away one that has ended.
      *
+     * @param locks of the batch
      * @param stop asked before each object; objects in flight finish
      * @throws IOException journal or local disk failed: the daemon must stop and recover by reading
      */
     public ApplyOutcome apply(
-            BatchRecord batch, BatchFolder folder, ApplyProgress progress, BooleanSupplier stop)
+            BatchRecord batch,
+            BatchFolder folder,
+            BatchLocks locks,
+            ApplyProgress progress,
+            BooleanSupplier stop)
             throws IOException {
+        if (batch.state() == BatchRecord.State.ENDED) {
+            return end(batch, folder, locks, new ApplyOutcome.Applied());
+        }
         boolean discarded = batch.state() == BatchRecord.State.DISCARDED;
-        try (var work = new BatchWork(rooms, batch, folder, progress)) {
+        try (var work = new BatchWork(rooms.under(locks), batch, folder, progress)) {
             try {
+                locks.confirm();
                 if (!discarded) {
                     work.apply(stop);
                 } else if (work.fence() != Fence.DOWN) {
@@ -111,7 +143,12 @@ public final class Applier {
             } catch (StoppedException e) {
                 return new ApplyOutcome.Stopped();
             } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
-                return waiting(work, e);
+                return waiting(work, batch, e);
+            } catch (LockLostException e) {
+                if (!discarded) {
+                    return quarantined(batch, lostIn(work, e));
+                }
+                // whoever has the table now found it as it is: nothing is lowered over him
             } catch (BaseChangedException
                     | DamagedTableException
                     | DamagedPageFileException
@@ -119,18 +156,30 @@ public final class Applier {
                 return quarantine(work, batch, String.valueOf(e.getMessage()));
             }
         }
-        end(batch, folder, rooms.journal());
-        return discarded ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied();
+        return end(
+                batch,
+                folder,
+                locks,
+                discarded ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied());
     }
 
-    private static ApplyOutcome waiting(BatchWork work, IOException cause) {
+    private static String lostIn(BatchWork work, LockLostException loss) {
+        return loss.getMessage()
+                + (work.fence() == Fence.DOWN
+                        ? ". It has written nothing since"
+                        : ". It has written nothing since; copies of what its fence took away lie"
+                                + " below _aria_s3_batch/fence/");
+    }
+
+    private static ApplyOutcome waiting(BatchWork work, BatchRecord batch, IOException cause) {
         String reason = String.valueOf(cause.getMessage());
         return new ApplyOutcome.Waiting(
                 work.fence() == Fence.DOWN
                         ? reason
                         : reason
                                 + ". Its fence stays up meanwhile: new statements on its tables get"
-                                + " error 1146");
+                                + " error 1146",
+                batch);
     }
 
     private ApplyOutcome quarantine(BatchWork work, BatchRecord batch, String cause)
@@ -140,7 +189,9 @@ public final class Applier {
             try {
                 work.lowerFence();
             } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
-                return waiting(work, e);
+                return waiting(work, batch, e);
+            } catch (LockLostException e) {
+                return quarantined(batch, reason + ". Besides, " + lostIn(work, e));
             }
             reason += ". Its fence was lowered again before any block was written";
         } else if (work.fence() == Fence.UP) {
@@ -148,19 +199,29 @@ public final class Applier {
                     ". Its fence stays up, for blocks may have been written: new statements on its"
                             + " tables get error 1146 until it is resolved";
         }
+        return quarantined(batch, reason);
+    }
+
+    private ApplyOutcome quarantined(BatchRecord batch, String reason) throws IOException {
         BatchRecord quarantined = batch.with(BatchRecord.State.QUARANTINED, reason, false);
         rooms.journal().update(quarantined);
         return new ApplyOutcome.Quarantined(reason, quarantined);
     }
 
-    /**
-     * Deletes a batch that is over, from disk and journal; it may be called again after a crash in it.
-     * Nothing of the batch is left on return.
-     */
-    static void end(BatchRecord batch, BatchFolder folder, CommitJournal journal)
+    /** A4, A7. It may be called again after a crash in it; nothing of the batch is left when it has ended. */
+    private ApplyOutcome end(
+            BatchRecord batch, BatchFolder folder, BatchLocks locks, ApplyOutcome outcome)
             throws IOException {
-        journal.update(batch.with(BatchRecord.State.ENDED, "", false));
+        BatchRecord ended = batch.with(BatchRecord.State.ENDED, "", false);
+        rooms.journal().update(ended);
         folder.delete();
-        journal.forget(batch.id());
+        try {
+            locks.release();
+        } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
+            return new ApplyOutcome.Waiting(
+                    "it is over, but its locks cannot be released now: " + e.getMessage(), ended);
+        }
+        rooms.journal().forget(batch.id());
+        return outcome;
     }
 }

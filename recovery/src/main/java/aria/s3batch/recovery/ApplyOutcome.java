@@ -16,8 +16,12 @@ public sealed interface ApplyOutcome {
      */
     record Quarantined(String reason, BatchRecord batch) implements ApplyOutcome {}
 
-    /** The object store cannot be reached or refuses us. Nothing is lost: apply again later. */
-    record Waiting(String reason) implements ApplyOutcome {}
+    /**
+     * The object store cannot be reached or refuses us. Nothing is lost: apply again later.
+     *
+     * @param batch as the journal has it now: what is to be applied then
+     */
+    record Waiting(String reason, BatchRecord batch) implements ApplyOutcome {}
 
     /** Stopped on request between two objects. Apply again later, or after the next start. */
     record Stopped() implements ApplyOutcome {}

@@ -19,7 +19,7 @@ import java.util.Map;
 
 /**
  * What to make of the disk at start. Reads the journal and the batch folders, then: committed batches are
- * to be applied, quarantined ones are kept, ended ones are cleared away, folders that were never
+ * to be applied, quarantined ones are kept, ended ones are to be cleared away, folders that were never
  * committed are deleted. It touches nothing in S3, and may itself be killed at any point and run again.
  *
  * <p>Invariant R1: a folder is deleted only if the journal says that its batch ended, or if neither
@@ -41,12 +41,14 @@ public final class Recovery {
     /**
      * @param committed to be applied, or given up behind a fence that is still to be lowered; oldest first
      * @param quarantined to be kept until an operator resolves them
+     * @param ended over, but for their locks and what the journal has of them
      * @param orphans committed by their mark, but lost by the journal
      * @param discarded how many open batches the last stop left, now deleted
      */
     public record Found(
             List<BatchRecord> committed,
             List<BatchRecord> quarantined,
+            List<BatchRecord> ended,
             List<Orphan> orphans,
             int discarded) {}
 
@@ -99,16 +101,17 @@ public final class Recovery {
         }
         List<BatchRecord> committed = new ArrayList<>();
         List<BatchRecord> quarantined = new ArrayList<>();
+        List<BatchRecord> ended = new ArrayList<>();
         for (BatchRecord batch : known.values()) {
             switch (batch.state()) {
-                case ENDED -> Applier.end(batch, folder(batch.id()), journal);
+                case ENDED -> ended.add(batch);
                 case COMMITTED, DISCARDED -> committed.add(batch);
                 case QUARANTINED -> quarantined.add(batch);
             }
         }
         committed.sort(Comparator.comparing(BatchRecord::id));
         quarantined.sort(Comparator.comparing(BatchRecord::id));
-        return new Found(committed, quarantined, orphans, discarded);
+        return new Found(committed, quarantined, ended, orphans, discarded);
     }
 
     public BatchFolder folder(BatchId batch) {
@@ -144,8 +147,7 @@ public final class Recovery {
 
     /**
      * Carries out what an operator decided, durably. What is returned is the batch as the journal now has
-     * it: if it is not ENDED, apply it next, also when it was discarded behind its fence. One that is
-     * ENDED is gone.
+     * it: apply it next, also when it was discarded.
      */
     public BatchRecord resolve(BatchRecord batch, Resolution resolution) throws IOException {
         assert batch.state() == BatchRecord.State.QUARANTINED : batch.state();
@@ -155,8 +157,9 @@ public final class Recovery {
                 journal.update(discarded);
                 return discarded;
             }
-            Applier.end(batch, folder(batch.id()), journal);
-            return batch.with(BatchRecord.State.ENDED, "", false);
+            BatchRecord ended = batch.with(BatchRecord.State.ENDED, "", false);
+            journal.update(ended);
+            return ended;
         }
         boolean force = resolution == Resolution.FORCE;
         BatchRecord again = batch.with(BatchRecord.State.COMMITTED, "", force);

@@ -18,9 +18,14 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.StoredObject;
+import aria.s3batch.s3block.TableLocks;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -65,7 +70,11 @@ final class BatchWorld implements AutoCloseable {
     final CacheSpace space = new CacheSpace(1L << 30);
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
+    final TableLocks locks;
     private final List<OpenTable> begun = new ArrayList<>();
+
+    /** Of the batch that was begun here, or goes on here. */
+    private @Nullable BatchLocks held;
 
     /** What commits ask for: what they see is nobody's business but in tests of it. */
     Readers readers = Readers.NONE;
@@ -87,6 +96,8 @@ final class BatchWorld implements AutoCloseable {
         this.committer =
                 new Committer(
                         store, journal, disk, clock, Runnable::run, 4, new SplittableRandom(seed));
+        var owner = new LockOwner("0123456789abcdef", "host", seed, "boot");
+        this.locks = new TableLocks(store, owner, Duration.ofSeconds(30), () -> 0, clock);
         this.applier =
                 new Applier(
                         store,
@@ -111,6 +122,7 @@ final class BatchWorld implements AutoCloseable {
     }
 
     List<OpenTable> begin(List<TableName> tables) throws IOException {
+        held = locks.acquire(BATCH, tables);
         List<OpenTable> open = new ArrayList<>();
         for (TableName table : tables) {
             BaseTable base = BaseTable.read(store, table);
@@ -166,6 +178,7 @@ final class BatchWorld implements AutoCloseable {
     /** The whole commit: when it returns, the client has been answered. */
     BatchRecord commit(List<OpenTable> tables) throws IOException {
         Committer.Checked checked = check(tables);
+        held(checked.batch()).commit("");
         committer.makeDurable(checked);
         for (OpenTable table : tables) {
             table.cache().close();
@@ -174,15 +187,30 @@ final class BatchWorld implements AutoCloseable {
     }
 
     ApplyOutcome apply(BatchRecord batch) throws IOException {
-        return applier.apply(batch, folder(), progress, () -> false);
+        return applier.apply(batch, folder(), held(batch), progress, () -> false);
     }
 
-    /** What the daemon does at start: every committed batch is applied. */
+    /** The locks of the batch: those with which it was begun here, or those that a former process left. */
+    BatchLocks held(BatchRecord batch) {
+        BatchLocks known = held;
+        if (known == null) {
+            List<TableName> tables = batch.tables().stream().map(t -> t.base().table()).toList();
+            known = locks.resume(batch.id(), tables, "");
+            held = known;
+        }
+        return known;
+    }
+
+    /** What the daemon does at start: every committed batch is applied, every other leaves no lock. */
     Recovery.Found recover() throws IOException {
         Recovery.Found found = recovery.run();
         for (BatchRecord batch : found.committed()) {
             assertThat(apply(batch)).isInstanceOf(ApplyOutcome.Applied.class);
         }
+        for (BatchRecord batch : found.ended()) {
+            assertThat(apply(batch)).isInstanceOf(ApplyOutcome.Applied.class);
+        }
+        locks.releaseLeft();
         return found;
     }
 

@@ -275,7 +275,7 @@ final class ReadersTest {
                             waits.add(writesSince(committed).getLast());
                         });
         var progress = new ApplyProgress();
-        applier.apply(batch, process().folder(), progress, () -> false);
+        applier.apply(batch, process().folder(), process().held(batch), progress, () -> false);
         assertThat(sum[0]).isEqualTo(Duration.ofMillis(1234));
         assertThat(waits).isNotEmpty().containsOnly("DELETE " + ARIA);
         assertThat(progress.waitedNanos()).isEqualTo(sum[0].toNanos());
@@ -287,7 +287,7 @@ final class ReadersTest {
         BatchRecord batch = commit(readers);
         List<Duration> waits = new ArrayList<>();
         applier(process(), waits::add)
-                .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+                .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
         assertThat(waits).isEmpty();
     }
 
@@ -301,7 +301,7 @@ final class ReadersTest {
         Duration[] sum = {Duration.ZERO};
         ApplyOutcome outcome =
                 applier(process(), pause -> sum[0] = sum[0].plus(pause))
-                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE.plusMillis(200)); // before the second try
     }
@@ -312,14 +312,14 @@ final class ReadersTest {
         int[] waits = {0};
         ApplyOutcome outcome =
                 applier(process(), pause -> waits[0]++)
-                        .apply(batch, process().folder(), new ApplyProgress(), () -> waits[0] > 3);
+                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> waits[0] > 3);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Stopped());
         assertThat(journal.fence(batch.id())).isEqualTo(Fence.RISING);
         assertThat(blocksPut(writesSince(0))).isEmpty();
         Duration[] sum = {Duration.ZERO};
         outcome =
                 applier(process(), pause -> sum[0] = sum[0].plus(pause))
-                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         // the deletions of who was stopped, or killed, may take effect late
         assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE);
@@ -359,7 +359,7 @@ final class ReadersTest {
                                                                 && bucket.head(FRM).isPresent()
                                                         ? sum[0].plus(pause)
                                                         : Duration.ZERO)
-                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         return sum[0];
     }
@@ -406,7 +406,7 @@ final class ReadersTest {
                                                             && !writes.contains("PUT " + ARIA);
                                     sum[0] = counts ? sum[0].plus(pause) : sum[0];
                                 })
-                        .apply(batch, process().folder(), new ApplyProgress(), () -> false);
+                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
         assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
         assertThat(objects()).containsKey(FRM);
         return sum[0];
@@ -690,6 +690,7 @@ final class ReadersTest {
                 world.applier.apply(
                         world.recovery.resolve(batch, Resolution.DISCARD),
                         world.folder(),
+                        world.held(batch),
                         new ApplyProgress(),
                         () -> false);
                 died = false;

@@ -45,7 +45,7 @@ public final class ConditionalWrite {
      *     Condition.Always} there are no foreign writes.
      */
     public PutOutcome write(String key, byte[] body, Condition condition, BatchId batch)
-            throws StoreRefusedException, BucketMissingException {
+            throws StoreRefusedException, BucketMissingException, LockLostException {
         Map<String, String> mark = markOf(batch, body);
         IOException unclear;
         try {
@@ -56,14 +56,14 @@ public final class ConditionalWrite {
                 case PutAnswer.ConditionFailed _ ->
                         unclear = new StoreUnreachableException(stillBase(key));
             }
-        } catch (StoreRefusedException | BucketMissingException e) {
+        } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             throw e;
         } catch (IOException e) {
             unclear = e;
         }
         try {
             return settlePut(key, body, condition, mark, unclear);
-        } catch (StoreRefusedException | BucketMissingException e) {
+        } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             e.addSuppressed(unclear);
             throw e;
         } catch (IOException e) {
@@ -133,7 +133,7 @@ public final class ConditionalWrite {
      * @param baseEtag what it must still be; null to remove whatever is there
      */
     public DeleteOutcome delete(String key, @Nullable String baseEtag)
-            throws StoreRefusedException, BucketMissingException {
+            throws StoreRefusedException, BucketMissingException, LockLostException {
         Condition condition = baseEtag == null ? Condition.always() : Condition.ifMatch(baseEtag);
         IOException unclear;
         try {
@@ -144,7 +144,7 @@ public final class ConditionalWrite {
                 case DeleteAnswer.ConditionFailed _ ->
                         unclear = new StoreUnreachableException(stillBase(key));
             }
-        } catch (StoreRefusedException | BucketMissingException e) {
+        } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             throw e;
         } catch (IOException e) {
             unclear = e;
@@ -157,7 +157,7 @@ public final class ConditionalWrite {
             return baseEtag == null || found.get().etag().equals(baseEtag)
                     ? new DeleteOutcome.Unknown(unclear)
                     : new DeleteOutcome.ForeignWrite(found.get().etag());
-        } catch (StoreRefusedException | BucketMissingException e) {
+        } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             e.addSuppressed(unclear);
             throw e;
         } catch (IOException e) {

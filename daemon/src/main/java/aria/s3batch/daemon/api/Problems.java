@@ -9,7 +9,9 @@ import aria.s3batch.recovery.CommitRefusedException;
 import aria.s3batch.recovery.CorruptJournalException;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.FencedTableException;
+import aria.s3batch.s3block.LockLostException;
 import aria.s3batch.s3block.NoSuchTableException;
+import aria.s3batch.s3block.TableLockedException;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.UnsupportedTableException;
@@ -33,6 +35,8 @@ public final class Problems {
                     case IllegalArgumentException e -> Problem.Kind.USAGE;
                     case NoSuchTableException e -> Problem.Kind.NOT_FOUND;
                     case FencedTableException e -> Problem.Kind.REFUSED;
+                    case TableLockedException e -> Problem.Kind.REFUSED;
+                    case LockLostException e -> Problem.Kind.REFUSED;
                     case UnsupportedTableException e -> Problem.Kind.REFUSED;
                     case CommitRefusedException e -> Problem.Kind.REFUSED;
                     case BaseChangedException e -> Problem.Kind.REFUSED;

@@ -16,7 +16,9 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.LoadedFixture;
+import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
+import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.AgentRunner;
 import org.agrona.concurrent.SleepingIdleStrategy;
@@ -105,6 +107,12 @@ final class ServedBatches implements AutoCloseable {
                                         Duration.ZERO,
                                         pause -> {}),
                                 recovery,
+                                new TableLocks(
+                                        store,
+                                        new LockOwner("0123456789abcdef", "host", 1, "boot"),
+                                        Duration.ofSeconds(30),
+                                        System::nanoTime,
+                                        clock),
                                 Readers.FENCE,
                                 workers,
                                 SystemNanoClock.INSTANCE,

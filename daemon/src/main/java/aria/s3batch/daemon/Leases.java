@@ -1,0 +1,104 @@
+package aria.s3batch.daemon;
+
+import aria.s3batch.s3block.BatchLocks;
+import aria.s3batch.s3block.LockLostException;
+import aria.s3batch.s3block.TableLocks;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Signs of life for the locks of all batches, three in each lease, and what becomes of locks that nobody
+ * needs any more. Belongs to the conductor's thread.
+ */
+final class Leases {
+    private static final Logger log = LoggerFactory.getLogger(Leases.class);
+
+    private static final int RENEWALS_PER_LEASE = 3;
+
+    private final BatchConductor.Rooms rooms;
+    private final Inbox inbox;
+    private final Batches batches;
+    private final long periodNanos;
+
+    /** Locks may be in the bucket that no batch of this process has: at first those of the last one. */
+    private volatile boolean leftOver = true;
+
+    private long releaseLeftAtNanos;
+
+    Leases(BatchConductor.Rooms rooms, Inbox inbox, Batches batches) {
+        this.rooms = rooms;
+        this.inbox = inbox;
+        this.batches = batches;
+        this.periodNanos = rooms.locks().lease().toNanos() / RENEWALS_PER_LEASE;
+        this.releaseLeftAtNanos = rooms.nanoClock().nanoTime();
+    }
+
+    /** Starts the renewals that are due; returns how many. */
+    int startDue() {
+        int started = 0;
+        long now = rooms.nanoClock().nanoTime();
+        if (leftOver && now - releaseLeftAtNanos >= 0) {
+            leftOver = false;
+            releaseLeftAtNanos = now + periodNanos;
+            inbox.work(new CompletableFuture<>(), ignored -> releaseLeft());
+            started++;
+        }
+        for (Batch batch : List.copyOf(batches.all())) {
+            BatchLocks locks = batch.locks;
+            if (locks != null && locks.lost() == null && now - batch.renewAtNanos >= 0) {
+                batch.renewAtNanos = now + periodNanos;
+                inbox.work(new CompletableFuture<>(), ignored -> renew(batch, locks));
+                started++;
+            }
+        }
+        return started;
+    }
+
+    private void renew(Batch batch, BatchLocks locks) {
+        try {
+            locks.renew();
+        } catch (LockLostException e) {
+            inbox.result(new CompletableFuture<>(), ignored -> batch.noteLockLost());
+        } catch (IOException e) {
+            log.atWarn()
+                    .addKeyValue("batch", batch.id)
+                    .addKeyValue("cause", e.getMessage())
+                    .log("lock cannot be renewed now");
+        }
+    }
+
+    private void releaseLeft() {
+        try {
+            rooms.locks().releaseLeft();
+        } catch (IOException e) {
+            leftOver = true;
+            log.atWarn()
+                    .addKeyValue("cause", e.getMessage())
+                    .log("locks that a former process left cannot be released now");
+        }
+    }
+
+    /** Releases the locks of a batch that has not been committed. On a worker. */
+    void release(BatchLocks locks) {
+        try {
+            locks.release();
+        } catch (IOException e) {
+            locks.abandon();
+            noteLeft();
+            log.atWarn()
+                    .addKeyValue("batch", locks.batch())
+                    .addKeyValue("cause", e.getMessage())
+                    .log("locks cannot be released now; trying again later");
+        }
+    }
+
+    /** Any thread. */
+    void noteLeft() {
+        leftOver = true;
+    }
+}
