@@ -92,7 +92,7 @@ final class EndpointProbeTest {
             if (found == null) {
                 return createsByIfMatch ? 200 : absentStatus;
             }
-            return matches(found, ifMatch) ? 200 : failedStatus;
+            return ifMatch != null && matches(found, ifMatch) ? 200 : failedStatus;
         }
 
         private void before() throws IOException {

@@ -166,7 +166,10 @@ final class ServedBatches implements AutoCloseable {
     private BatchRoutes batchRoutes() {
         return new BatchRoutes(
                 conductor,
-                () -> new StatusDocument.Endpoint("memory", "bucket", true, true, true, "bare"),
+                () ->
+                        new StatusDocument.Endpoint(
+                                "memory", "bucket", true, true, true, "bare", "path", false, 412,
+                                412, true, false, true, true, true, 0, List.of()),
                 () ->
                         new StatusDocument.DaemonFacts(
                                 "test", 1, "", false, "", space.usedBytes(), CACHE_BYTES));
