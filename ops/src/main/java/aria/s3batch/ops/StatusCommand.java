@@ -80,7 +80,7 @@ final class StatusCommand extends DaemonVerb {
                                 honoured(endpoint.conditionalDelete()),
                                 endpoint.etagForm()));
         line(
-                "          ETag %s, %s; a condition fails with %s, without object %s"
+                "          ETag %s, %s; failed condition %s, no object %s"
                         .formatted(
                                 endpoint.etagOfContent() ? "of the content" : "new for each write",
                                 endpoint.etagStable() ? "stable" : "NOT STABLE",
@@ -104,7 +104,7 @@ final class StatusCommand extends DaemonVerb {
     }
 
     private static String status(int status) {
-        return status == 0 ? "nothing" : Integer.toString(status);
+        return status == 0 ? "none" : Integer.toString(status);
     }
 
     private static String honoured(boolean conditional) {

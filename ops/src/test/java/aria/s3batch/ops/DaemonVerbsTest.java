@@ -111,7 +111,7 @@ class DaemonVerbsTest {
         assertThat(run.out())
                 .contains("pid 4711", "replaying", "117.7 MiB of 16.0 GiB", "120 of 256 blocks")
                 .contains("http://127.0.0.1:9000 bucket archive", "PUT honoured, DELETE ignored")
-                .contains("new for each write, stable; a condition fails with 412", "object 404")
+                .contains("new for each write, stable; failed condition 412, no object 404")
                 .contains("listing sorted, whole; metadata kept; path style; clock -7 s")
                 .contains("single-host: nobody else", "WARNING: If-Match on DELETE is ignored")
                 .contains("another writer");

@@ -98,18 +98,18 @@ public record EndpointFacts(
         }
         if (!etagStable) {
             warnings.add(
-                    "the ETag of an object is not the same in PUT, HEAD and listing: batches will be"
-                            + " quarantined for changes that nobody made");
+                    "the ETag of an object is not the same in PUT, HEAD and listing: batches will"
+                        + " be quarantined for changes that nobody made");
         }
         if (!listingWhole) {
             warnings.add(
-                    "a listing in pages does not show every object once: partitions and locks may be"
-                            + " overlooked");
+                    "a listing in pages does not show every object once: partitions and locks may"
+                        + " be overlooked");
         }
         if (!metadataKept) {
             warnings.add(
-                    "user metadata is not kept: after a crash a batch may be quarantined for its own"
-                            + " writes");
+                    "user metadata is not kept: after a crash a batch may be quarantined for its"
+                        + " own writes");
         }
         if (clockAhead.abs().compareTo(SKEW_MAX) >= 0) {
             warnings.add(
@@ -125,8 +125,9 @@ public record EndpointFacts(
     /** For the log: one line. */
     @Override
     public String toString() {
-        return ("If-None-Match on PUT %s, If-Match on PUT %s, If-Match on DELETE %s; ETags %s, %s, %s;"
-                        + " failed condition %s, no object %s; listing %s, %s; metadata %s; clock %+d s")
+        return ("If-None-Match on PUT %s, If-Match on PUT %s, If-Match on DELETE %s; ETags %s, %s,"
+                    + " %s; failed condition %s, no object %s; listing %s, %s; metadata %s; clock"
+                    + " %+d s")
                 .formatted(
                         word(putIfAbsent),
                         word(putIfMatch),

@@ -238,7 +238,8 @@ final class EndpointProbe {
                         .orElseThrow(
                                 () ->
                                         new StoreUnreachableException(
-                                                "the endpoint does not find " + key
+                                                "the endpoint does not find "
+                                                        + key
                                                         + ", which it has just stored"));
         metadataKept = found.metadata().entrySet().containsAll(METADATA.entrySet());
         etagStable = found.etag().equals(etag());
@@ -329,8 +330,7 @@ final class EndpointProbe {
             try {
                 return step.run();
             } catch (StoreUnreachableException e) {
-                boolean slow =
-                        Duration.between(began, wire.now()).abs().compareTo(PATIENCE) > 0;
+                boolean slow = Duration.between(began, wire.now()).abs().compareTo(PATIENCE) > 0;
                 if (slow || attempt == ATTEMPTS) {
                     throw e;
                 }

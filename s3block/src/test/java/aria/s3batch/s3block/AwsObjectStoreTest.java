@@ -56,8 +56,18 @@ final class AwsObjectStoreTest extends ObjectStoreContract {
         assertThat(facts)
                 .isEqualTo(
                         new EndpointFacts(
-                                true, true, true, EtagForm.QUOTED, 412, 404, true, true, true,
-                                true, true, facts.clockAhead()));
+                                true,
+                                true,
+                                true,
+                                EtagForm.QUOTED,
+                                412,
+                                404,
+                                true,
+                                true,
+                                true,
+                                true,
+                                true,
+                                facts.clockAhead()));
         assertThat(facts.clockAhead().abs()).isLessThan(Duration.ofMinutes(1));
         List<ListedObject> left = new ArrayList<>();
         store.list("", left::add);

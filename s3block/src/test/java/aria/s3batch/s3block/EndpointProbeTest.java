@@ -24,7 +24,17 @@ final class EndpointProbeTest {
     private static final Duration NONE = Duration.ZERO;
     private static final EndpointFacts GOOD =
             new EndpointFacts(
-                    true, true, true, EtagForm.QUOTED, 412, 412, true, false, true, true, true,
+                    true,
+                    true,
+                    true,
+                    EtagForm.QUOTED,
+                    412,
+                    412,
+                    true,
+                    false,
+                    true,
+                    true,
+                    true,
                     NONE);
 
     private record Stored(String etag, Map<String, String> metadata) {}
@@ -74,7 +84,10 @@ final class EndpointProbeTest {
         }
 
         private int status(
-                String key, @Nullable String ifNoneMatch, @Nullable String ifMatch, boolean honoured)
+                String key,
+                @Nullable String ifNoneMatch,
+                @Nullable String ifMatch,
+                boolean honoured)
                 throws IOException {
             if (ifNoneMatch == null && ifMatch == null) {
                 return 200;
