@@ -99,17 +99,17 @@ public record EndpointFacts(
         if (!etagStable) {
             warnings.add(
                     "the ETag of an object is not the same in PUT, HEAD and listing: batches will"
-                        + " be quarantined for changes that nobody made");
+                            + " be quarantined for changes that nobody made");
         }
         if (!listingWhole) {
             warnings.add(
                     "a listing in pages does not show every object once: partitions and locks may"
-                        + " be overlooked");
+                            + " be overlooked");
         }
         if (!metadataKept) {
             warnings.add(
                     "user metadata is not kept: after a crash a batch may be quarantined for its"
-                        + " own writes");
+                            + " own writes");
         }
         if (clockAhead.abs().compareTo(SKEW_MAX) >= 0) {
             warnings.add(
