@@ -13,7 +13,9 @@ import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
-import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.BucketMissingException;
+import aria.s3batch.s3block.StoreRefusedException;
+import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.TableLocks;
 
 import org.slf4j.Logger;
@@ -73,7 +75,8 @@ public final class OfflineRecovery {
     /**
      * Recovers. Killed at any point, it can be run again.
      *
-     * @throws BatchException the cache directory is in use, or cannot be used
+     * @throws BatchException the cache directory is in use, or cannot be used; or the endpoint ignores
+     *     conditions, and {@code single-host} is not set
      * @throws IOException journal or disk failed; run it again when they are well
      */
     public static Result run(
@@ -84,7 +87,7 @@ public final class OfflineRecovery {
         var random = new SecureRandom();
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
-                ObjectStore store =
+                AwsObjectStore store =
                         AwsObjectStore.connect(settings.store(), Daemon.ownerId(cacheDir, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
@@ -96,6 +99,9 @@ public final class OfflineRecovery {
             Recovery.Found found = Daemon.resumeOwn(recovery, rescue);
             List<BatchRecord> committed = new ArrayList<>(found.committed());
             List<Rescue.Left> left = List.of();
+            if (fromBucket.isPresent() || !committed.isEmpty()) {
+                requireConditions(settings, store);
+            }
             if (fromBucket.isPresent()) {
                 listener.watching();
                 Rescue.Rescued rescued = rescue.takeOver(fromBucket.get().asked(), new Sleep());
@@ -145,6 +151,18 @@ public final class OfflineRecovery {
             releaseLeft(locks);
             return new Result(
                     applied, found.quarantined(), found.orphans(), found.discarded(), left);
+        }
+    }
+
+    /** As at the daemon's start; but a store that is away is for each batch to report. */
+    private static void requireConditions(DaemonSettings settings, AwsObjectStore store)
+            throws IOException {
+        try {
+            Daemon.probe(settings, store);
+        } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
+            log.atWarn()
+                    .addKeyValue("cause", e.getMessage())
+                    .log("the object store cannot be tried now");
         }
     }
 

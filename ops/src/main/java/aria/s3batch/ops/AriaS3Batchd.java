@@ -38,6 +38,8 @@ public final class AriaS3Batchd {
           --durability=MODE        what a committed batch survives: local, crashes of its host;
                                    bucket, the loss of its host: a copy goes into the bucket (local)
           --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
+          --single-host            nobody else writes to the bucket's tables; without it, an
+                                   endpoint that ignores conditions on PUT is refused
           --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
           --s3-access-key --s3-secret-key --s3-protocol-version
                                    as in the server

@@ -66,6 +66,13 @@ final class RecoverCommand extends Verb {
     @Parameters(paramLabel = "BATCH", arity = "0..*", description = "With --from-bucket.")
     List<String> named = List.of();
 
+    @Option(
+            names = "--single-host",
+            description =
+                    "Nobody else writes to the bucket's tables: go on where the endpoint ignores"
+                            + " conditions. As the daemon's option of that name.")
+    boolean singleHost;
+
     /**
      * The result with --json.
      *
@@ -82,9 +89,14 @@ final class RecoverCommand extends Verb {
 
     @Override
     int run() throws ProblemException, IOException {
-        DaemonSettings read =
-                settings.settings(
-                        cacheDir == null ? List.of() : List.of("--cache-dir=" + cacheDir));
+        List<String> more = new ArrayList<>();
+        if (cacheDir != null) {
+            more.add("--cache-dir=" + cacheDir);
+        }
+        if (singleHost) {
+            more.add("--single-host");
+        }
+        DaemonSettings read = settings.settings(more);
         OfflineRecovery.Result result;
         try (var bars = new Bars(output)) {
             result = OfflineRecovery.run(read, wanted(), bars);

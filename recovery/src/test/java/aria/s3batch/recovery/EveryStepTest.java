@@ -327,7 +327,7 @@ final class EveryStepTest {
                 assertThat(steps.lasts()).as(steps.struckAt).isTrue();
                 assertThat(waiting.reason()).as(steps.struckAt).contains("injected");
                 steps.heal();
-                outcome = started.apply(batch);
+                outcome = started.apply(waiting.batch());
             }
             assertThat(outcome).as(steps.struckAt).isEqualTo(new ApplyOutcome.Applied());
             Trial.assertNothingLeft(started, machine, steps.struckAt);
