@@ -3,13 +3,11 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.diskcache.MemoryDisk;
-import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BucketLocks;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectStore;
-import aria.s3batch.s3block.TableLock;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,7 +15,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -374,30 +371,32 @@ final class RescueTest {
     @Test
     void aBatchOfWhichNotAllLocksAreCommittedIsGivenUp() throws IOException {
         load();
-        List<OpenTable> tables = host("a").process().begin(trial.batchCase.tables());
+        boolean died = dies(host("a"), Steps.killAt(afterTheFirstLockSaysSo()), process -> trial.committed(process));
+        assertThat(died).isTrue();
         assertThat(BucketLocks.tables(store)).hasSizeGreaterThan(1);
-        assertThat(tables).isNotEmpty();
-        commitOneLock(BucketLocks.tables(store).getFirst());
 
         Rescue.Rescued rescued = rescueAll(host("b"));
 
         assertThat(rescued.taken()).isEmpty();
         assertThat(rescued.left().getFirst().reason()).contains("before all of it was committed");
+        assertThat(isOut()).isTrue();
         assertThat(left()).isEmpty();
     }
 
-    private void commitOneLock(TableName table) throws IOException {
-        BucketLocks.Found open = BucketLocks.read(store, table).orElseThrow();
-        assertThat(open.lock().state()).isEqualTo(TableLock.State.OPEN);
-        String key = BucketLocks.key(table);
-        String committed =
-                new String(store.get(key).orElseThrow().body(), StandardCharsets.UTF_8)
-                        .replace("state=open", "state=committed")
-                        .replace("journal=", "journal=0123456789abcdef");
-        store.put(
-                key,
-                committed.getBytes(StandardCharsets.UTF_8),
-                Condition.ifMatch(open.etag()),
-                Map.of());
+    /** In a process that does not recover first. */
+    private int afterTheFirstLockSaysSo() throws IOException {
+        load();
+        Steps steps = Steps.never();
+        trial.committed(host("a").process(steps));
+        List<String> points = steps.points().stream().map(Steps.Point::name).toList();
+        int lastBut = 0;
+        int last = 0;
+        for (int step = 0; step < points.indexOf("journal commit"); step++) {
+            if (points.get(step).startsWith("PUT _aria_s3_batch/locks/")) {
+                lastBut = last;
+                last = step;
+            }
+        }
+        return lastBut + 1;
     }
 }
