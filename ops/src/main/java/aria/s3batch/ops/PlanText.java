@@ -46,7 +46,7 @@ final class PlanText {
                 String.format(
                         Locale.ROOT,
                         "          with durability=bucket besides, before commit answers, %d PUT"
-                            + " and %s up; after it %d LIST, %d DELETE; %.4f USD",
+                                + " and %s up; after it %d LIST, %d DELETE; %.4f USD",
                         copy.puts(),
                         Sizes.of(copy.bytesUp()),
                         copy.lists(),

@@ -161,7 +161,7 @@ final class RecoverCommand extends Verb {
         if (!fromBucket && !named.isEmpty()) {
             throw ProblemException.usage(
                     "without --from-bucket all batches of the cache directory are recovered: name"
-                        + " none");
+                            + " none");
         }
         try {
             Set<BatchId> ids =

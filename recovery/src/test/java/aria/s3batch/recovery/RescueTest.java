@@ -371,7 +371,11 @@ final class RescueTest {
     @Test
     void aBatchOfWhichNotAllLocksAreCommittedIsGivenUp() throws IOException {
         load();
-        boolean died = dies(host("a"), Steps.killAt(afterTheFirstLockSaysSo()), process -> trial.committed(process));
+        boolean died =
+                dies(
+                        host("a"),
+                        Steps.killAt(afterTheFirstLockSaysSo()),
+                        process -> trial.committed(process));
         assertThat(died).isTrue();
         assertThat(BucketLocks.tables(store)).hasSizeGreaterThan(1);
 

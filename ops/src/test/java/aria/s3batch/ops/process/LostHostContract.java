@@ -77,8 +77,7 @@ abstract class LostHostContract {
 
     private DaemonProcess.Home home(String... options) throws IOException {
         homes++;
-        return DaemonProcess.Home.create(
-                directory.resolve("d" + homes), s3, List.of(options));
+        return DaemonProcess.Home.create(directory.resolve("d" + homes), s3, List.of(options));
     }
 
     /** A daemon with a batch that is committed. */
@@ -266,8 +265,8 @@ abstract class LostHostContract {
 
     private static final int ROUNDS = Boolean.getBoolean("tests.long") ? 9 : 1;
 
-    private static double commitMillis(DaemonProcess daemon, int pages, long seed, String durability)
-            throws Exception {
+    private static double commitMillis(
+            DaemonProcess daemon, int pages, long seed, String durability) throws Exception {
         DaemonProcess.Answer begun =
                 daemon.request(
                         "POST",
@@ -276,11 +275,9 @@ abstract class LostHostContract {
         assertThat(begun.status()).as(begun.text()).isEqualTo(201);
         String batch = JSON.readTree(begun.text()).get("batch").asText();
         for (int page = 1; page <= pages; page++) {
-            String path =
-                    "/v1/batches/%s/tables/cost/t/data?page=%d".formatted(batch, page);
+            String path = "/v1/batches/%s/tables/cost/t/data?page=%d".formatted(batch, page);
             DaemonProcess.Answer staged =
-                    daemon.request(
-                            "PUT", path, SyntheticTable.page(TableFile.DATA, page, seed));
+                    daemon.request("PUT", path, SyntheticTable.page(TableFile.DATA, page, seed));
             assertThat(staged.status()).as(staged.text()).isEqualTo(204);
         }
         long begin = System.nanoTime();
