@@ -9,14 +9,16 @@ import java.util.SplittableRandom;
 
 /** Its ETags are of the content: two locks of the same bytes would be one. */
 final class TableLocksOnS3ProxyTest extends TableLocksContract {
-    @TempDir Path directory;
-    private EmbeddedS3 s3;
-    private AwsObjectStore store;
+    private final EmbeddedS3 s3;
+    private final AwsObjectStore store;
+
+    TableLocksOnS3ProxyTest(@TempDir Path directory) throws IOException {
+        s3 = EmbeddedS3.start(directory);
+        store = AwsObjectStore.connect(s3.settings(), new SplittableRandom(1));
+    }
 
     @Override
     ObjectStore bucket() throws IOException {
-        s3 = EmbeddedS3.start(directory);
-        store = AwsObjectStore.connect(s3.settings(), new SplittableRandom(1));
         store.facts(); // so that it is not counted as a request of locks
         return store;
     }
