@@ -2,6 +2,7 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.format.BatchId;
@@ -14,10 +15,12 @@ import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.recovery.Outlook;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.TableLockedException;
 import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.Agent;
@@ -416,12 +419,7 @@ public final class BatchConductor implements Agent {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
-                    if (batch.state != Batch.State.QUARANTINED) {
-                        throw new BatchException(
-                                Problem.Kind.REFUSED,
-                                "batch %s is %s, not quarantined: there is nothing to resolve"
-                                        .formatted(id, batch.stateName()));
-                    }
+                    batch.refuseUnlessQuarantined();
                     batch.refuseWhileReleasing();
                     Recovery.Orphan orphan = batch.orphan;
                     if (orphan == null) {
@@ -430,6 +428,37 @@ public final class BatchConductor implements Agent {
                         resolve(batch, orphan, resolution, answer);
                     }
                 });
+    }
+
+    /** What each {@link #resolve} of a quarantined batch would do now; changes nothing. */
+    public CompletableFuture<ResolutionDocument> outlook(BatchId id) {
+        return inbox.ask(
+                answer -> {
+                    Batch batch = batches.get(id);
+                    batch.refuseUnlessQuarantined();
+                    BatchRecord record = batch.record;
+                    if (record == null) {
+                        answer.complete(ResolutionDocument.ofOrphan(id.toString()));
+                        return;
+                    }
+                    long pages = batch.pages();
+                    boolean lockLost = batch.locks != null && batch.locks.lost() != null;
+                    inbox.work(answer, waiting -> look(record, pages, lockLost, waiting));
+                });
+    }
+
+    private void look(
+            BatchRecord record,
+            long pages,
+            boolean lockLost,
+            CompletableFuture<ResolutionDocument> answer) {
+        try {
+            Outlook outlook = rooms.applier().outlook(record);
+            String id = record.id().toString();
+            answer.complete(ResolutionDocument.of(id, pages, outlook, lockLost));
+        } catch (IOException e) {
+            answer.completeExceptionally(e); // nothing was changed
+        }
     }
 
     private void resolve(
@@ -446,12 +475,15 @@ public final class BatchConductor implements Agent {
         endReleased(batch, Batch.State.ABORTED, answer);
     }
 
-    /** Whoever wants to go on with a batch that has lost its locks takes them again first. */
+    /**
+     * A batch that has lost its locks takes them again first. If another has one of the tables by now, it
+     * can only be discarded, and leaves him everything as it is.
+     */
     private void resolve(
             Batch batch, Recovery.Resolution resolution, CompletableFuture<BatchDocument> answer) {
         BatchLocks locks = batch.locks;
         assert locks != null : batch.id;
-        if (locks.lost() == null || resolution == Recovery.Resolution.DISCARD) {
+        if (locks.lost() == null) {
             resolveHeld(batch, resolution, answer);
             return;
         }
@@ -464,7 +496,9 @@ public final class BatchConductor implements Agent {
                             waiting,
                             result -> {
                                 batch.releasing = false;
-                                if (refusal != null) {
+                                boolean givesUp = resolution == Recovery.Resolution.DISCARD;
+                                if (refusal != null
+                                        && !(givesUp && refusal instanceof TableLockedException)) {
                                     throw refusal;
                                 }
                                 resolveHeld(batch, resolution, result);

@@ -148,8 +148,13 @@ public final class Applier {
                 patience(batch).answered(() -> confirmed(locks));
                 if (!discarded) {
                     work.apply(stop);
-                } else if (work.fence() != Fence.DOWN) {
-                    work.lowerFence();
+                } else {
+                    if (batch.hasCopy()) { // nobody is to finish what was given up
+                        copies(rooms.under(locks)).delete(batch.id());
+                    }
+                    if (work.fence() != Fence.DOWN) {
+                        work.lowerFence();
+                    }
                 }
             } catch (StoppedException e) {
                 return new ApplyOutcome.Stopped();
@@ -160,10 +165,10 @@ public final class Applier {
                 if (elsewhere.isPresent()) {
                     return elsewhere.get();
                 }
-                if (!discarded) {
+                if (!discarded || !e.isHeldByAnother()) {
                     return quarantined(batch, lostIn(work, e));
                 }
-                // whoever has the table now found it as it is: nothing is lowered over him
+                // whoever has the table now found it as it is: no fence is lowered over him
             } catch (BaseChangedException
                     | DamagedTableException
                     | DamagedPageFileException
@@ -244,6 +249,15 @@ public final class Applier {
                         ? ". It has written nothing since"
                         : ". It has written nothing since; copies of what its fence took away lie"
                                 + " below _aria_s3_batch/fence/");
+    }
+
+    /**
+     * Looks what each way out of a quarantine would meet; changes nothing.
+     *
+     * @throws IOException the store does not answer, or the journal cannot be read
+     */
+    public Outlook outlook(BatchRecord batch) throws IOException {
+        return Outlook.of(rooms, batch);
     }
 
     private static ApplyOutcome waiting(BatchWork work, BatchRecord batch, IOException cause) {
