@@ -78,7 +78,8 @@ final class Applies {
         long begun = rooms.nanoClock().nanoTime();
         long bytesBefore = batch.progress.bytesPut();
         long waitedBefore = batch.progress.waitedNanos();
-        ApplyOutcome outcome = rooms.applier().apply(record, batch.folder, locks, batch.progress, stop);
+        ApplyOutcome outcome =
+                rooms.applier().apply(record, batch.folder, locks, batch.progress, stop);
         long waited = batch.progress.waitedNanos() - waitedBefore;
         long nanos = rooms.nanoClock().nanoTime() - begun - waited;
         long bytes = batch.progress.bytesPut() - bytesBefore;

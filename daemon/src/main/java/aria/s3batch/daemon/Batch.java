@@ -136,8 +136,8 @@ final class Batch {
         return loss == null
                 ? null
                 : loss.getMessage()
-                        + ". Its tables in S3 are as others left them. Abort it, and stage again in a"
-                        + " new batch";
+                        + ". Its tables in S3 are as others left them. Abort it, and stage again in"
+                        + " a new batch";
     }
 
     void refuseIfLockLost() throws BatchException {

@@ -2,7 +2,6 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.LockLostException;
-import aria.s3batch.s3block.TableLocks;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

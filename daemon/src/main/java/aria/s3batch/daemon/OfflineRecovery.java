@@ -68,8 +68,7 @@ public final class OfflineRecovery {
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
                 ObjectStore store =
-                        AwsObjectStore.connect(
-                                settings.store(), Daemon.ownerId(cacheDir, random));
+                        AwsObjectStore.connect(settings.store(), Daemon.ownerId(cacheDir, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;

@@ -61,6 +61,7 @@ import java.util.function.Function;
             ResolveCommand.class,
             CheckCommand.class,
             InspectCommand.class,
+            LockCommand.class,
             RecoverCommand.class,
             DemoCommand.class
         })

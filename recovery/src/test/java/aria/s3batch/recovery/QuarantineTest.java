@@ -14,6 +14,7 @@ import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.recovery.Recovery.Resolution;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.FaultyObjectStore.Operation;
@@ -446,10 +447,10 @@ final class QuarantineTest {
                         batch.definitions(),
                         batch.tables());
         journal.commit(other, List.of(journal.blocks(batch.id(), 0)));
+        BatchWorld world = process();
+        BatchLocks locks = world.locks.acquire(other.id(), batchCase.tables());
         ApplyOutcome outcome =
-                process()
-                        .applier
-                        .apply(other, process().folder(), new ApplyProgress(), () -> false);
+                world.applier.apply(other, world.folder(), locks, new ApplyProgress(), () -> false);
         assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
         assertThat(((ApplyOutcome.Quarantined) outcome).reason())
                 .contains(pages.toString(), batch.id().toString());

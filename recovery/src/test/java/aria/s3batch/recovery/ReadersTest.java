@@ -287,7 +287,12 @@ final class ReadersTest {
         BatchRecord batch = commit(readers);
         List<Duration> waits = new ArrayList<>();
         applier(process(), waits::add)
-                .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+                .apply(
+                        batch,
+                        process().folder(),
+                        process().held(batch),
+                        new ApplyProgress(),
+                        () -> false);
         assertThat(waits).isEmpty();
     }
 
@@ -301,7 +306,12 @@ final class ReadersTest {
         Duration[] sum = {Duration.ZERO};
         ApplyOutcome outcome =
                 applier(process(), pause -> sum[0] = sum[0].plus(pause))
-                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE.plusMillis(200)); // before the second try
     }
@@ -312,14 +322,24 @@ final class ReadersTest {
         int[] waits = {0};
         ApplyOutcome outcome =
                 applier(process(), pause -> waits[0]++)
-                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> waits[0] > 3);
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> waits[0] > 3);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Stopped());
         assertThat(journal.fence(batch.id())).isEqualTo(Fence.RISING);
         assertThat(blocksPut(writesSince(0))).isEmpty();
         Duration[] sum = {Duration.ZERO};
         outcome =
                 applier(process(), pause -> sum[0] = sum[0].plus(pause))
-                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         // the deletions of who was stopped, or killed, may take effect late
         assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE);
@@ -359,7 +379,12 @@ final class ReadersTest {
                                                                 && bucket.head(FRM).isPresent()
                                                         ? sum[0].plus(pause)
                                                         : Duration.ZERO)
-                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         return sum[0];
     }
@@ -406,7 +431,12 @@ final class ReadersTest {
                                                             && !writes.contains("PUT " + ARIA);
                                     sum[0] = counts ? sum[0].plus(pause) : sum[0];
                                 })
-                        .apply(batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> false);
         assertThat(outcome).isInstanceOf(ApplyOutcome.Quarantined.class);
         assertThat(objects()).containsKey(FRM);
         return sum[0];

@@ -203,13 +203,14 @@ final class UnclearAnswersTest {
         for (int n = 0; stopped; n++) {
             var scene = new Scene(readers);
             int[] asked = {n};
+            var world = new BatchWorld(scene.store, scene.disk, scene.journal);
             ApplyOutcome outcome =
-                    new BatchWorld(scene.store, scene.disk, scene.journal)
-                            .applier.apply(
-                                    scene.batch,
-                                    new BatchWorld(scene.store, scene.disk, scene.journal).folder(),
-                                    new ApplyProgress(),
-                                    () -> asked[0]-- <= 0);
+                    world.applier.apply(
+                            scene.batch,
+                            world.folder(),
+                            world.held(scene.batch),
+                            new ApplyProgress(),
+                            () -> asked[0]-- <= 0);
             stopped = outcome instanceof ApplyOutcome.Stopped;
             if (stopped) {
                 assertThat(scene.apply()).isEqualTo(new ApplyOutcome.Applied());

@@ -78,12 +78,13 @@ public final class BatchLocks {
         held.put(table, mine);
         long sent = rooms.nanoTime().getAsLong();
         Instant now = rooms.clock().instant();
-        var lock = new TableLock(table, batch, state, rooms.owner(), 1, 0, now, now, rooms.lease(), journal);
+        var lock =
+                new TableLock(
+                        table, batch, state, rooms.owner(), 1, 0, now, now, rooms.lease(), journal);
         Condition condition = Condition.ifAbsent();
         for (int attempt = 1; ; attempt++) {
             PutOutcome outcome =
-                    rooms.writes()
-                            .write(BucketLocks.key(table), lock.encode(), condition, batch);
+                    rooms.writes().write(BucketLocks.key(table), lock.encode(), condition, batch);
             if (outcome instanceof PutOutcome.Landed landed) {
                 mine.lock = lock;
                 mine.etag = landed.etag();
@@ -108,7 +109,18 @@ public final class BatchLocks {
                         .addKeyValue("from", found.get().lock().holder())
                         .log("lock is taken over");
             }
-            lock = new TableLock(table, batch, state, rooms.owner(), epoch, 0, now, now, rooms.lease(), journal);
+            lock =
+                    new TableLock(
+                            table,
+                            batch,
+                            state,
+                            rooms.owner(),
+                            epoch,
+                            0,
+                            now,
+                            now,
+                            rooms.lease(),
+                            journal);
         }
     }
 

@@ -54,6 +54,11 @@ public final class BucketLocks {
         return Optional.of(new Found(lock, object.get().version().etag()));
     }
 
+    /** Removes what is in place of a lock and is none. */
+    public static void removeDamaged(ObjectStore store, TableName table) throws IOException {
+        store.delete(key(table), Condition.always());
+    }
+
     /**
      * Removes a lock that is as it was found.
      *
@@ -61,7 +66,8 @@ public final class BucketLocks {
      * @throws IOException whether it is removed is not known
      */
     public static boolean remove(ObjectStore store, Found found) throws IOException {
-        return switch (new ConditionalWrite(store).delete(key(found.lock().table()), found.etag())) {
+        return switch (new ConditionalWrite(store)
+                .delete(key(found.lock().table()), found.etag())) {
             case DeleteOutcome.Gone _ -> true;
             case DeleteOutcome.ForeignWrite _ -> false;
             case DeleteOutcome.Unknown unknown -> throw unknown.cause();

@@ -23,8 +23,10 @@ public final class TableLockedException extends IOException {
                             .formatted(left.toSeconds() + 1);
             case COMMITTED ->
                     lock.journal().isEmpty()
-                            ? "It stays until the batch is applied: the pages are on that host's disk. If they are lost, see `aria_s3_batch lock break --help`"
-                            : "It stays until the batch is applied. If that host is lost, `aria_s3_batch recover --from-bucket` finishes the batch";
+                            ? "It stays until the batch is applied: the pages are on that host's"
+                                  + " disk. If they are lost, see `aria_s3_batch lock break --help`"
+                            : "It stays until the batch is applied. If that host is lost,"
+                                  + " `aria_s3_batch recover --from-bucket` finishes the batch";
         };
     }
 }

@@ -9,7 +9,6 @@ import org.slf4j.LoggerFactory;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -61,9 +60,7 @@ public final class TableLocks {
             Duration lease,
             LongSupplier nanoTime,
             InstantSource clock) {
-        this.rooms =
-                new Rooms(
-                        store, new ConditionalWrite(store), owner, lease, nanoTime, clock);
+        this.rooms = new Rooms(store, new ConditionalWrite(store), owner, lease, nanoTime, clock);
     }
 
     public Duration lease() {

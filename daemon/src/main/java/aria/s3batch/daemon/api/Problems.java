@@ -11,9 +11,9 @@ import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.FencedTableException;
 import aria.s3batch.s3block.LockLostException;
 import aria.s3batch.s3block.NoSuchTableException;
-import aria.s3batch.s3block.TableLockedException;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
+import aria.s3batch.s3block.TableLockedException;
 import aria.s3batch.s3block.UnsupportedTableException;
 
 import java.util.concurrent.CompletionException;
