@@ -20,6 +20,7 @@ final class Attempt {
     private final int daemon;
     private final List<LedgerTable> tables;
     private final Map<LedgerTable, List<String>> read = new ConcurrentHashMap<>();
+    private volatile boolean torn;
     private volatile End end = End.NONE;
 
     Attempt(String batch, int daemon, List<LedgerTable> tables) {
@@ -48,6 +49,15 @@ final class Attempt {
     /** The ledger of one of its tables as it found it; what it staged is this and itself. */
     List<String> readIn(LedgerTable table) {
         return read.getOrDefault(table, List.of());
+    }
+
+    /** It has read two blocks that do not fit: its lock is another's by now, and it must not be committed. */
+    void torn() {
+        torn = true;
+    }
+
+    boolean isTorn() {
+        return torn;
     }
 
     End end() {

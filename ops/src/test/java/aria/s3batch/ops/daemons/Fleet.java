@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
@@ -100,11 +99,7 @@ final class Fleet implements AutoCloseable {
 
     void run() throws Exception {
         tables.forEach(LedgerTable::load);
-        each(
-                daemon -> {
-                    daemon.start();
-                    return null;
-                });
+        each(FleetDaemon::start);
         long begun = System.nanoTime();
         each(
                 daemon -> {
@@ -112,7 +107,6 @@ final class Fleet implements AutoCloseable {
                     daemon.endFate();
                     daemon.reviveIfDead();
                     daemon.awaitIdle(System.nanoTime() + LIMIT.toNanos());
-                    return null;
                 });
         double seconds = (System.nanoTime() - begun) / 1e9;
         LedgerTable.assertAllThereOnce(tables, attempts);
@@ -124,30 +118,29 @@ final class Fleet implements AutoCloseable {
                     daemon.stop();
                     daemon.start();
                     daemon.awaitIdle(System.nanoTime() + LIMIT.toNanos());
-                    return null;
                 });
         awaitNothingOfOurs();
-        each(
-                daemon -> {
-                    daemon.stop();
-                    return null;
-                });
+        each(FleetDaemon::stop);
         assertThat(bucket.versions(OWN).keySet()).as("left in the bucket").isEmpty();
         assertTablesAreWhole();
         LedgerTable.assertAllThereOnce(tables, attempts);
     }
 
     private interface Step {
-        Object with(FleetDaemon daemon) throws Exception;
+        void with(FleetDaemon daemon) throws Exception;
     }
 
     /** All at once; the first failure ends the others. */
     private void each(Step step) throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(daemons.size())) {
-            var ends = new ExecutorCompletionService<Object>(threads);
+            var ends = new ExecutorCompletionService<FleetDaemon>(threads);
             for (FleetDaemon daemon : daemons) {
-                Callable<Object> task = () -> String.valueOf(step.with(daemon));
-                var _ = ends.submit(task);
+                var _ =
+                        ends.submit(
+                                () -> {
+                                    step.with(daemon);
+                                    return daemon;
+                                });
             }
             for (int i = 0; i < daemons.size(); i++) {
                 try {

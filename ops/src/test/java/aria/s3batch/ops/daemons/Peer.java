@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,7 +62,7 @@ final class Peer implements AutoCloseable {
 
     /** The id in the answer to a begin that succeeded. */
     String batchIn(DaemonProcess.Answer begun) throws IOException {
-        assertThat(begun.status()).as(begun.text()).isLessThan(300);
+        assertThat(begun.status()).as("%s%n%s", begun.text(), log()).isLessThan(300);
         return mapper.readTree(begun.text()).get("batch").asText();
     }
 
@@ -101,6 +102,10 @@ final class Peer implements AutoCloseable {
         DaemonProcess.Answer status = process.request("GET", "/v1/batches/" + batch, NOTHING);
         assertThat(status.status()).as(status.text()).isEqualTo(200);
         return mapper.readTree(status.text());
+    }
+
+    private String log() throws IOException {
+        return Files.readString(home.log());
     }
 
     @Override
