@@ -110,7 +110,7 @@ final class Begin {
                 answer,
                 waiting -> {
                     batch.locks = acquired;
-                    batch.renewAtNanos = rooms.nanoClock().nanoTime();
+                    batch.renewAtNanos = leases.nextRenewalNanos();
                     batch.open = List.copyOf(open);
                     batch.state = Batch.State.OPEN;
                     log.atInfo()

@@ -58,6 +58,11 @@ final class Leases {
         return started;
     }
 
+    /** When locks that were just taken are to be renewed first. */
+    long nextRenewalNanos() {
+        return rooms.nanoClock().nanoTime() + periodNanos;
+    }
+
     private void renew(Batch batch, BatchLocks locks) {
         try {
             locks.renew();

@@ -65,6 +65,11 @@ final class ClientBatch {
         this.tables = List.copyOf(tables);
     }
 
+    /** Whether an answer is due. */
+    boolean isBusy() {
+        return command != null && !command.isDone();
+    }
+
     PlainTable plain(TableName table) {
         return Objects.requireNonNull(plain.get(table));
     }

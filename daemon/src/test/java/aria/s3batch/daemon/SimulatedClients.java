@@ -20,6 +20,7 @@ import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.s3block.BucketLocks;
 import aria.s3batch.s3block.LoadedFixture;
 import aria.s3batch.s3block.StoredObject;
 
@@ -473,12 +474,14 @@ final class SimulatedClients implements Simulation.Listener {
                         act(
                                 "abort " + batch,
                                 () -> {
-                                    CompletableFuture<BatchDocument> aborted =
-                                            world.conductor().abort(batch.id());
+                                    onAnswer(
+                                            world.conductor().abort(batch.id()),
+                                            (aborted, refusal) -> {
+                                                if (aborted != null) {
+                                                    batch.state = State.ENDED;
+                                                }
+                                            });
                                     world.cycle();
-                                    if (aborted.isDone() && !aborted.isCompletedExceptionally()) {
-                                        batch.state = State.ENDED;
-                                    }
                                 }));
     }
 
@@ -526,7 +529,9 @@ final class SimulatedClients implements Simulation.Listener {
 
     void resolve(RandomGenerator random) {
         List<ClientBatch> quarantined =
-                batches.stream().filter(batch -> batch.state == State.QUARANTINED).toList();
+                batches.stream()
+                        .filter(batch -> batch.state == State.QUARANTINED && !batch.isBusy())
+                        .toList();
         if (quarantined.isEmpty()) {
             return;
         }
@@ -543,13 +548,18 @@ final class SimulatedClients implements Simulation.Listener {
             unknown.addAll(batch.tables);
         }
         var answer = world.conductor().resolve(batch.id(), resolution);
+        batch.command = answer;
+        onAnswer(
+                answer,
+                (resolved, refusal) -> {
+                    if (resolved != null) {
+                        batch.state = State.COMMITTED;
+                    } else if (!world.isOver()) {
+                        batch.resolve(earlier);
+                        world.violations.add("resolve was refused: " + refusal);
+                    }
+                });
         world.cycle();
-        if (answer.isDone() && !answer.isCompletedExceptionally()) {
-            batch.state = State.COMMITTED;
-        } else if (!world.isOver()) {
-            batch.resolve(earlier);
-            world.violations.add("resolve was refused: " + answer);
-        }
     }
 
     // ---- between actions -----------------------------------------------------------------------
@@ -904,6 +914,10 @@ final class SimulatedClients implements Simulation.Listener {
         }
         for (TableName table : TABLES) {
             checkTable(table);
+        }
+        List<TableName> locks = BucketLocks.tables(world.bucket);
+        if (!locks.isEmpty()) {
+            world.violations.add("1: still locked: " + locks);
         }
         if (world.usedBytes() != 0
                 || !world.batchFolders().isEmpty()

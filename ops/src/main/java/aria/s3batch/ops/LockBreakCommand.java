@@ -61,7 +61,9 @@ final class LockBreakCommand extends BucketVerb {
             }
             BucketLocks.removeDamaged(store, named);
             return new Broken(
-                    named.display(), true, LockDocument.damaged(named.display(), String.valueOf(e.getMessage())));
+                    named.display(),
+                    true,
+                    LockDocument.damaged(named.display(), String.valueOf(e.getMessage())));
         }
         if (found.isEmpty()) {
             return new Broken(named.display(), false, null);
@@ -103,7 +105,7 @@ final class LockBreakCommand extends BucketVerb {
                 ? "With --force that batch is lost: its pages are on that host alone. Start the"
                         + " daemon there, and it is applied"
                 : "It can be finished without that host: `aria_s3_batch recover --from-bucket`."
-                      + " With --force it is lost";
+                        + " With --force it is lost";
     }
 
     private static void sleep(Duration duration) throws ProblemException {

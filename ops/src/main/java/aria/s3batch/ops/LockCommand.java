@@ -6,7 +6,7 @@ import picocli.CommandLine.Command;
         name = "lock",
         description = {
             "The locks in the bucket: which tables are locked, by which batch of which host. Needs"
-                + " no daemon."
+                    + " no daemon."
         },
         synopsisSubcommandLabel = "(list | break)",
         subcommands = {LockListCommand.class, LockBreakCommand.class})

@@ -134,7 +134,7 @@ public final class Applier {
         boolean discarded = batch.state() == BatchRecord.State.DISCARDED;
         try (var work = new BatchWork(rooms.under(locks), batch, folder, progress)) {
             try {
-                locks.confirm();
+                patience(batch).answered(() -> confirmed(locks));
                 if (!discarded) {
                     work.apply(stop);
                 } else if (work.fence() != Fence.DOWN) {
@@ -161,6 +161,20 @@ public final class Applier {
                 folder,
                 locks,
                 discarded ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied());
+    }
+
+    private Patience patience(BatchRecord batch) {
+        return new Patience(batch.id(), rooms.writes(), rooms.pauses());
+    }
+
+    private static BatchLocks confirmed(BatchLocks locks) throws IOException {
+        locks.confirm();
+        return locks;
+    }
+
+    private static BatchLocks released(BatchLocks locks) throws IOException {
+        locks.release();
+        return locks;
     }
 
     private static String lostIn(BatchWork work, LockLostException loss) {
@@ -216,7 +230,7 @@ public final class Applier {
         rooms.journal().update(ended);
         folder.delete();
         try {
-            locks.release();
+            patience(batch).answered(() -> released(locks));
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             return new ApplyOutcome.Waiting(
                     "it is over, but its locks cannot be released now: " + e.getMessage(), ended);

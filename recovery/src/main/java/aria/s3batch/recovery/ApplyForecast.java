@@ -15,7 +15,9 @@ import java.util.Optional;
  *
  * @param blocks objects below index/ and data/ that are written, new ones included
  * @param blocksDeleted objects there that are deleted
- * @param deletes requests: those of blocks, and of definition, header and their copies for a fence
+ * @param deletes requests: those of blocks, of definition, header and their copies for a fence, and of
+ *     the lock
+ * @param puts the lock's among them, when it says that the batch is committed; not its signs of life
  * @param bytesUp decoded bytes: a compressed table sends less
  */
 public record ApplyForecast(
@@ -111,12 +113,12 @@ public record ApplyForecast(
                 blocks,
                 created,
                 deletes,
-                deletes + 2 * copies,
+                deletes + 2 * copies + definitions,
                 // at commit: blocks, the first of each file, aria and frm; the frm again before the
                 // first write
                 heads + 1 + 2 * definitions,
                 gets,
-                copies + blocks + headersPut + definitionsPut,
+                copies + blocks + headersPut + definitionsPut + definitions,
                 bytesDown,
                 bytesUp);
     }

@@ -51,6 +51,7 @@ import java.util.concurrent.RejectedExecutionException;
 final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
+    private static final String LOCKS = "_aria_s3_batch/locks/";
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
     /** Without a thread to spare: nothing is fetched but what is read. */
@@ -167,18 +168,36 @@ final class BatchWorld implements AutoCloseable {
         }
     }
 
+    /** All of a commit that may be refused. */
     Committer.Checked check(List<OpenTable> tables) throws IOException {
         List<StagedPages> staged = new ArrayList<>();
         for (OpenTable table : tables) {
             staged.add(table.cache().seal());
         }
-        return committer.check(folder(), tables, staged, readers);
+        Committer.Checked checked = committer.check(folder(), tables, staged, readers);
+        BatchLocks locked = held(checked.batch());
+        try {
+            if (!checked.isEmpty()) {
+                locked.commit("");
+            }
+        } catch (IOException e) {
+            locked.reopen();
+            throw e;
+        }
+        return checked;
+    }
+
+    /** What an abort does, beside discarding the pages. */
+    void unlock() throws IOException {
+        BatchLocks locked = held;
+        if (locked != null) {
+            locked.release();
+        }
     }
 
     /** The whole commit: when it returns, the client has been answered. */
     BatchRecord commit(List<OpenTable> tables) throws IOException {
         Committer.Checked checked = check(tables);
-        held(checked.batch()).commit("");
         committer.makeDurable(checked);
         for (OpenTable table : tables) {
             table.cache().close();
@@ -248,14 +267,27 @@ final class BatchWorld implements AutoCloseable {
         return decoded;
     }
 
+    /** All objects of the bucket below a prefix, but for the locks. */
     static SortedMap<String, byte[]> objects(ObjectStore store, String prefix) throws IOException {
         List<String> keys = new ArrayList<>();
-        store.list(prefix, object -> keys.add(object.key()));
+        store.list(
+                prefix,
+                object -> {
+                    if (!object.key().startsWith(LOCKS)) {
+                        keys.add(object.key());
+                    }
+                });
         SortedMap<String, byte[]> objects = new TreeMap<>();
         for (String key : keys) {
             objects.put(key, store.get(key).map(StoredObject::body).orElseThrow());
         }
         return objects;
+    }
+
+    static List<String> lockObjects(ObjectStore store) throws IOException {
+        List<String> keys = new ArrayList<>();
+        store.list(LOCKS, object -> keys.add(object.key()));
+        return keys;
     }
 
     /** What the kernel does for a process that is gone: handles and memory are given back. */

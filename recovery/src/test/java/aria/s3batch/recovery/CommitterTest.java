@@ -239,7 +239,8 @@ final class CommitterTest {
                         "HEAD " + key("frm"),
                         "HEAD " + key("data/000002"),
                         "HEAD " + key("data/000004"),
-                        "HEAD " + key("index/000002"));
+                        "HEAD " + key("index/000002"),
+                        "PUT _aria_s3_batch/locks/db/t");
     }
 
     /** C5. Half a journal record on a full disk would end the daemon, and every other batch with it. */

@@ -225,8 +225,20 @@ final class EveryStepTest {
                         Recovery.Found found = started.recovery.run();
                         assertThat(found.orphans()).isEmpty();
                         assertThat(found.committed()).hasSize(1);
-                        return applied(started, found.committed().getFirst());
+                        boolean ended = applied(started, found.committed().getFirst());
+                        released(started);
+                        return ended;
                     });
+        }
+
+        private void released(BatchWorld started) throws IOException {
+            try {
+                started.locks.releaseLeft();
+            } catch (IOException e) {
+                assertInjected(e);
+                steps.heal();
+                started.locks.releaseLeft();
+            }
         }
 
         /** Begins, stages and asks for the commit: whatever fails may be asked for again. */
@@ -291,6 +303,7 @@ final class EveryStepTest {
                 table.cache().discard();
             }
             started.folder().delete();
+            started.unlock();
             started.blockCache.dropBatch(BatchWorld.BATCH);
         }
 
@@ -301,7 +314,7 @@ final class EveryStepTest {
                 assertThat(steps.lasts()).as(steps.struckAt).isTrue();
                 assertThat(waiting.reason()).as(steps.struckAt).contains("injected");
                 steps.heal();
-                outcome = started.apply(batch);
+                outcome = started.apply(waiting.batch());
             }
             assertThat(outcome).as(steps.struckAt).isEqualTo(new ApplyOutcome.Applied());
             Trial.assertNothingLeft(started, machine, steps.struckAt);

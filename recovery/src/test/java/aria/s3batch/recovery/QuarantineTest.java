@@ -263,6 +263,7 @@ final class QuarantineTest {
     private void assertNothingIsLeft() throws IOException {
         assertThat(journal.batches()).isEmpty();
         assertThat(disk.list(BatchWorld.CACHE_DIR.batches())).isEmpty();
+        assertThat(BatchWorld.lockObjects(bucket)).isEmpty();
     }
 
     @ParameterizedTest
@@ -335,7 +336,7 @@ final class QuarantineTest {
         foreignWrite(kind);
         process().apply(batch);
         SortedMap<String, byte[]> left = objects();
-        process().recovery.resolve(quarantined(), Resolution.DISCARD);
+        resolve(Resolution.DISCARD);
         assertSame(objects(), left);
         assertNothingIsLeft();
     }
@@ -476,7 +477,7 @@ final class QuarantineTest {
         assertThat(((ApplyOutcome.Quarantined) outcome).reason())
                 .contains(folder.toString(), "gone", "--discard");
         assertSame(objects(), batchCase.before());
-        world.recovery.resolve(quarantined(), Resolution.DISCARD);
+        resolve(Resolution.DISCARD);
         assertNothingIsLeft();
     }
 

@@ -109,6 +109,7 @@ final class ReadersTest {
         assertThat(journal.batches()).isEmpty();
         assertThat(disk.list(BatchWorld.CACHE_DIR.batches())).isEmpty();
         assertThat(BatchWorld.objects(bucket, "_aria_s3_batch/")).isEmpty();
+        assertThat(BatchWorld.lockObjects(bucket)).isEmpty();
     }
 
     // ---- the order of writes -----------------------------------------------------------------
@@ -728,6 +729,9 @@ final class ReadersTest {
                 Recovery.Found found = test.process().recovery.run();
                 for (BatchRecord left : found.committed()) {
                     assertThat(test.process().apply(left)).isEqualTo(new ApplyOutcome.Discarded());
+                }
+                for (BatchRecord left : found.ended()) {
+                    assertThat(test.process().apply(left)).isEqualTo(new ApplyOutcome.Applied());
                 }
                 for (BatchRecord left : found.quarantined()) { // nothing was decided durably
                     BatchRecord again = test.process().recovery.resolve(left, Resolution.DISCARD);

@@ -162,6 +162,7 @@ final class Trial {
             throws IOException {
         assertThat(process.journal.batches()).as(what).isEmpty();
         assertThat(machine.disk.list(BatchWorld.CACHE_DIR.batches())).as(what).isEmpty();
+        assertThat(BatchWorld.lockObjects(machine.store)).as(what).isEmpty();
     }
 
     @Override

@@ -67,7 +67,7 @@ final class UnclearAnswersTest {
         final FaultyObjectStore store;
         final MemoryDisk disk = new MemoryDisk();
         final MemoryJournal journal = new MemoryJournal();
-        final BatchRecord batch;
+        BatchRecord batch;
         private final FrmNeverAlone watched;
         private final SortedMap<String, ByteBuffer> after = new TreeMap<>();
         private int committed;
@@ -92,7 +92,11 @@ final class UnclearAnswersTest {
         }
 
         ApplyOutcome apply() throws IOException {
-            return new BatchWorld(store, disk, journal).apply(batch);
+            ApplyOutcome outcome = new BatchWorld(store, disk, journal).apply(batch);
+            if (outcome instanceof ApplyOutcome.Waiting waiting) {
+                batch = waiting.batch();
+            }
+            return outcome;
         }
 
         List<FaultyObjectStore.Request> requests(Operation operation) {

@@ -26,7 +26,7 @@ public final class TableLockedException extends IOException {
                             ? "It stays until the batch is applied: the pages are on that host's"
                                   + " disk. If they are lost, see `aria_s3_batch lock break --help`"
                             : "It stays until the batch is applied. If that host is lost,"
-                                  + " `aria_s3_batch recover --from-bucket` finishes the batch";
+                                    + " `aria_s3_batch recover --from-bucket` finishes the batch";
         };
     }
 }

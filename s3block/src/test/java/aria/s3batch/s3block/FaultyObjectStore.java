@@ -153,9 +153,10 @@ public final class FaultyObjectStore implements ObjectStore {
         return request -> request.operation() == operation && request.key().equals(key);
     }
 
-    /** PUT and DELETE. */
+    /** PUT and DELETE, but of locks. */
     public static Predicate<Request> anyWrite() {
-        return any(Operation.PUT).or(any(Operation.DELETE));
+        Predicate<Request> write = any(Operation.PUT).or(any(Operation.DELETE));
+        return write.and(request -> !request.key().startsWith("_aria_s3_batch/locks/"));
     }
 
     public synchronized FaultyObjectStore fail(Fault fault) {
