@@ -51,9 +51,18 @@ public final class BucketLocks {
 
     /**
      * @return empty if the table is not locked
-     * @throws DamagedTableException what is there is no lock
+     * @throws DamagedTableException what is there is no lock; it was read twice
      */
     public static Optional<Found> read(ObjectStore store, TableName table) throws IOException {
+        try {
+            return readOnce(store, table);
+        } catch (DamagedTableException onItsWayPerhaps) {
+            return readOnce(store, table);
+        }
+    }
+
+    private static Optional<Found> readOnce(ObjectStore store, TableName table)
+            throws IOException {
         Optional<StoredObject> object = store.get(key(table));
         if (object.isEmpty()) {
             return Optional.empty();

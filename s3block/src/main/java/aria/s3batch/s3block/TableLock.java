@@ -9,8 +9,10 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.zip.CRC32C;
 
 /**
  * What the lock object of a table says: {@code _aria_s3_batch/locks/DATABASE/TABLE}, one for all
@@ -30,6 +32,7 @@ import java.util.Map;
  * renewed=2026-11-21T13:11:13Z
  * lease=30             seconds
  * journal=5b1c...      where under _aria_s3_batch/journal/BATCH/ the committed batch lies; empty: nowhere
+ * crc32c=0badc0de      of all bytes before this line
  * </pre>
  *
  * @param table never a partition
@@ -49,7 +52,9 @@ public record TableLock(
         String journal) {
     private static final String FIRST_LINE = "aria_s3_batch lock 1";
 
-    /** Longest line that is a lock's; any other object is taken for damaged. */
+    private static final String CRC = "crc32c=";
+
+    /** Bytes; anything longer is no lock. */
     private static final int LENGTH_MAX = 4096;
 
     public enum State {
@@ -82,19 +87,30 @@ public record TableLock(
                         "lease=" + lease.toSeconds(),
                         "journal=" + journal,
                         "");
-        return text.getBytes(StandardCharsets.UTF_8);
+        return (text + CRC + crc32c(text) + "\n").getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String crc32c(String text) {
+        var crc = new CRC32C();
+        crc.update(text.getBytes(StandardCharsets.UTF_8));
+        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 
     /**
      * @throws DamagedTableException it is none of ours, or from a newer version
      */
     static TableLock parse(String key, TableName table, byte[] body) throws DamagedTableException {
-        String text =
-                body.length > LENGTH_MAX ? "" : new String(body, StandardCharsets.UTF_8).strip();
+        String text = body.length > LENGTH_MAX ? "" : new String(body, StandardCharsets.UTF_8);
         String[] lines = text.split("\n", -1);
         if (!lines[0].equals(FIRST_LINE)) {
             throw new DamagedTableException(
                     "lock object " + key, "'" + FIRST_LINE + "' first", "'" + lines[0] + "'");
+        }
+        int end = text.lastIndexOf(CRC);
+        String summed = text.substring(0, Math.max(end, 0));
+        if (!text.equals(summed + CRC + crc32c(summed) + "\n")) {
+            throw new DamagedTableException(
+                    "lock object " + key, CRC + crc32c(summed) + " last", "other bytes");
         }
         Map<String, String> values = new HashMap<>();
         for (String line : lines) {
