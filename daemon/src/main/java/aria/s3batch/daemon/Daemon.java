@@ -4,6 +4,7 @@ import aria.s3batch.daemon.api.ApiServer;
 import aria.s3batch.daemon.api.BatchRoutes;
 import aria.s3batch.daemon.api.MountRoutes;
 import aria.s3batch.daemon.api.PageRoutes;
+import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.BlockCache;
@@ -37,7 +38,6 @@ import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HexFormat;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -115,7 +115,7 @@ public final class Daemon implements AutoCloseable {
         var random = new SecureRandom();
         AwsObjectStore store =
                 opened(AwsObjectStore.connect(settings.store(), ownerId(cacheDir, random)));
-        EndpointFacts facts = probe(store);
+        EndpointFacts facts = probe(settings, store);
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
         disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
@@ -130,7 +130,7 @@ public final class Daemon implements AutoCloseable {
         openSocket(
                 conductor,
                 mounts,
-                endpoint(facts),
+                StatusDocument.Endpoint.of(settings.store(), facts, settings.singleHost()),
                 () ->
                         new StatusDocument.DaemonFacts(
                                 version,
@@ -188,12 +188,27 @@ public final class Daemon implements AutoCloseable {
                 store, owner, settings.lockLease(), System::nanoTime, InstantSource.system());
     }
 
-    private static EndpointFacts probe(AwsObjectStore store) throws IOException {
+    /**
+     * Tries what the endpoint does.
+     *
+     * @throws BatchException it ignores what keeps writers apart, and {@code single-host} is not set
+     */
+    static EndpointFacts probe(DaemonSettings settings, AwsObjectStore store) throws IOException {
         EndpointFacts facts = store.facts();
-        if (!facts.allHonoured()) {
+        if (!facts.isShareable() && !settings.singleHost()) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "%s ignores %s on PUT: of two who write to a table at the same time, one would overwrite the other's change, and no lock in the bucket keeps them apart. Nothing was changed; committed batches wait. If nobody but this daemon writes to the tables of bucket '%s' (no other host, no ALTER TABLE or aria_s3_copy meanwhile), say so with --single-host, or single-host in [aria_s3_batchd]. If others do, use an endpoint that honours conditions: see docs/endpoints.md"
+                            .formatted(
+                                    settings.store().endpoint(),
+                                    facts.ignoredOnPut(),
+                                    settings.store().bucket()));
+        }
+        for (String warning : facts.warnings()) {
             log.atWarn()
-                    .addKeyValue("endpoint", facts)
-                    .log("the object store does not honour all conditions; see docs/recovery.md");
+                    .addKeyValue("endpoint", settings.store().endpoint())
+                    .addKeyValue("warning", warning)
+                    .log("object store: see docs/endpoints.md");
         }
         return facts;
     }
@@ -294,16 +309,6 @@ public final class Daemon implements AutoCloseable {
                         new MountRoutes(conductor, mounts),
                         SystemNanoClock.INSTANCE));
         opened(() -> stop(conductor));
-    }
-
-    private StatusDocument.Endpoint endpoint(EndpointFacts facts) {
-        return new StatusDocument.Endpoint(
-                settings.store().endpoint(),
-                settings.store().bucket(),
-                true,
-                facts.putIfAbsent() && facts.putIfMatch(),
-                facts.deleteIfMatch(),
-                facts.etagForm().name().toLowerCase(Locale.ROOT));
     }
 
     private static ThreadFactory threads(String name) {

@@ -26,6 +26,8 @@ import java.util.Locale;
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
  * @param lockLease {@code lock-lease}: how long other daemons wait for a sign of life before they take over
  *     the lock of an open batch
+ * @param singleHost {@code single-host}: nobody else writes to the bucket's tables, so that an endpoint may do
+ *     that ignores conditions
  */
 public record DaemonSettings(
         StoreSettings store,
@@ -36,7 +38,8 @@ public record DaemonSettings(
         int applyConcurrency,
         Readers readers,
         Duration fenceWait,
-        Duration lockLease) {
+        Duration lockLease,
+        boolean singleHost) {
     public static final String DEFAULT_SOCKET = "/run/aria_s3_batch/aria_s3_batch.sock";
     public static final String DEFAULT_CACHE_DIR = "/var/lib/aria_s3_batch";
 
@@ -108,7 +111,8 @@ public record DaemonSettings(
                                 OptionName.LOCK_LEASE,
                                 DEFAULT_LOCK_LEASE_SECONDS,
                                 1,
-                                LOCK_LEASE_SECONDS_MAX)));
+                                LOCK_LEASE_SECONDS_MAX)),
+                options.isOn(OptionName.SINGLE_HOST));
     }
 
     private static Readers readers(OptionSources options) throws SettingsException {

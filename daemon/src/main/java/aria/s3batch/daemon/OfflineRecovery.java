@@ -11,7 +11,9 @@ import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
-import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.BucketMissingException;
+import aria.s3batch.s3block.StoreRefusedException;
+import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.TableLocks;
 
 import org.slf4j.Logger;
@@ -58,7 +60,8 @@ public final class OfflineRecovery {
     /**
      * Recovers. Killed at any point, it can be run again.
      *
-     * @throws BatchException the cache directory is in use, or cannot be used
+     * @throws BatchException the cache directory is in use, or cannot be used; or the endpoint ignores
+     *     conditions, and {@code single-host} is not set
      * @throws IOException journal or disk failed; run it again when they are well
      */
     public static Result run(DaemonSettings settings, Listener listener) throws IOException {
@@ -67,7 +70,7 @@ public final class OfflineRecovery {
         var random = new SecureRandom();
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
-                ObjectStore store =
+                AwsObjectStore store =
                         AwsObjectStore.connect(settings.store(), Daemon.ownerId(cacheDir, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
@@ -75,6 +78,9 @@ public final class OfflineRecovery {
             Mounts.detachStale(cacheDir.root());
             var recovery = new Recovery(journal, disk, cacheDir);
             Recovery.Found found = recovery.run();
+            if (!found.committed().isEmpty()) {
+                requireConditions(settings, store);
+            }
             var applier =
                     new Applier(
                             store,
@@ -114,6 +120,18 @@ public final class OfflineRecovery {
             }
             releaseLeft(locks);
             return new Result(applied, found.quarantined(), found.orphans(), found.discarded());
+        }
+    }
+
+    /** As at the daemon's start; but a store that is away is for each batch to report. */
+    private static void requireConditions(DaemonSettings settings, AwsObjectStore store)
+            throws IOException {
+        try {
+            Daemon.probe(settings, store);
+        } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
+            log.atWarn()
+                    .addKeyValue("cause", e.getMessage())
+                    .log("the object store cannot be tried now");
         }
     }
 

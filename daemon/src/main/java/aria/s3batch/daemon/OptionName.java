@@ -23,7 +23,8 @@ enum OptionName {
     APPLY_CONCURRENCY,
     READERS,
     FENCE_WAIT,
-    LOCK_LEASE;
+    LOCK_LEASE,
+    SINGLE_HOST;
 
     /**
      * Options of the server's S3 engine that say how it caches, replicates and creates tables, or that work
@@ -53,7 +54,7 @@ enum OptionName {
     }
 
     boolean isSwitch() {
-        return this == S3_USE_HTTP || this == S3_SSL_NO_VERIFY;
+        return this == S3_USE_HTTP || this == S3_SSL_NO_VERIFY || this == SINGLE_HOST;
     }
 
     boolean isSecret() {

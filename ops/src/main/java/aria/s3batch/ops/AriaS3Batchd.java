@@ -36,6 +36,8 @@ public final class AriaS3Batchd {
                                    refresh, a mixture, and the new rows after it; none, a mixture
                                    until FLUSH TABLES (fence)
           --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
+          --single-host            nobody else writes to the bucket's tables; without it, an
+                                   endpoint that ignores conditions on PUT is refused
           --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
           --s3-access-key --s3-secret-key --s3-protocol-version
                                    as in the server

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -37,6 +38,13 @@ final class RecoverCommand extends Verb {
 
     @Mixin final SettingsOptions settings = new SettingsOptions();
 
+    @Option(
+            names = "--single-host",
+            description =
+                    "Nobody else writes to the bucket's tables: go on where the endpoint ignores"
+                            + " conditions. As the daemon's option of that name.")
+    boolean singleHost;
+
     /**
      * The result with --json.
      *
@@ -53,7 +61,7 @@ final class RecoverCommand extends Verb {
 
     @Override
     int run() throws ProblemException, IOException {
-        DaemonSettings read = settings.settings(List.of());
+        DaemonSettings read = settings.settings(singleHost ? List.of("--single-host") : List.of());
         OfflineRecovery.Result result;
         try (var bars = new Bars(output)) {
             result = OfflineRecovery.run(read, bars);

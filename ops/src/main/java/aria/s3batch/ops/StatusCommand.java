@@ -24,6 +24,7 @@ import java.util.Map;
 final class StatusCommand extends DaemonVerb {
     private static final int COLUMNS = 80;
     private static final String INDENT = "    ";
+    private static final String HANGING = "          ";
 
     @Parameters(
             arity = "0..1",
@@ -57,21 +58,53 @@ final class StatusCommand extends DaemonVerb {
                                 Sizes.of(daemon.cacheBytesMax()),
                                 daemon.cacheDir()));
         StatusDocument.Endpoint endpoint = status.endpoint();
-        line("endpoint  %s bucket %s".formatted(endpoint.url(), endpoint.bucket()));
-        line(
-                endpoint.reached()
-                        ? "          reached; conditional PUT %s, DELETE %s; ETag %s"
-                                .formatted(
-                                        honoured(endpoint.conditionalPut()),
-                                        honoured(endpoint.conditionalDelete()),
-                                        endpoint.etagForm())
-                        : "          NOT REACHED: committed batches wait, none can begin");
+        print(endpoint);
         if (status.batches().isEmpty()) {
             line("batches   none");
         }
         for (BatchDocument each : status.batches()) {
             print(each);
         }
+    }
+
+    private void print(StatusDocument.Endpoint endpoint) {
+        line("endpoint  %s bucket %s".formatted(endpoint.url(), endpoint.bucket()));
+        if (!endpoint.reached()) {
+            line("          NOT REACHED: committed batches wait, none can begin");
+            return;
+        }
+        line(
+                "          reached; conditional PUT %s, DELETE %s; ETag %s"
+                        .formatted(
+                                honoured(endpoint.conditionalPut()),
+                                honoured(endpoint.conditionalDelete()),
+                                endpoint.etagForm()));
+        line(
+                "          ETag %s, %s; failed condition %s, no object %s"
+                        .formatted(
+                                endpoint.etagOfContent() ? "of the content" : "new for each write",
+                                endpoint.etagStable() ? "stable" : "NOT STABLE",
+                                status(endpoint.failedStatus()),
+                                status(endpoint.absentStatus())));
+        line(
+                "          listing %s, %s; metadata %s; %s style; clock %+d s"
+                        .formatted(
+                                endpoint.listingSorted() ? "sorted" : "not sorted",
+                                endpoint.listingWhole() ? "whole" : "NOT WHOLE",
+                                endpoint.metadataKept() ? "kept" : "DROPPED",
+                                endpoint.style(),
+                                endpoint.clockAheadSeconds()));
+        if (endpoint.singleHost()) {
+            line("          single-host: nobody else may write to the tables of this bucket");
+        }
+        for (String warning : endpoint.warnings()) {
+            Wrap.lines("WARNING: " + warning, COLUMNS - HANGING.length())
+                    .forEach(each -> line(HANGING + each));
+        }
+    }
+
+    private static String status(int status) {
+        return status == 0 ? "none" : Integer.toString(status);
     }
 
     private static String honoured(boolean conditional) {

@@ -7,6 +7,8 @@ import aria.s3batch.format.Fixture;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -109,6 +111,9 @@ class DaemonVerbsTest {
         assertThat(run.out())
                 .contains("pid 4711", "replaying", "117.7 MiB of 16.0 GiB", "120 of 256 blocks")
                 .contains("http://127.0.0.1:9000 bucket archive", "PUT honoured, DELETE ignored")
+                .contains("new for each write, stable; failed condition 412, no object 404")
+                .contains("listing sorted, whole; metadata kept; path style; clock -7 s")
+                .contains("single-host: nobody else", "WARNING: If-Match on DELETE is ignored")
                 .contains("another writer");
     }
 
@@ -116,7 +121,10 @@ class DaemonVerbsTest {
     void statusOfABatchHasTheShapeOfStatus() throws Exception {
         assertThat(run("status", FakeDaemon.BATCH, "--json").json().at("/batches/0/state").asText())
                 .isEqualTo("OPEN");
-        assertThat(run("status", "--json").json().at("/daemon/pid").asInt()).isEqualTo(4711);
+        JsonNode status = run("status", "--json").json();
+        assertThat(status.at("/daemon/pid").asInt()).isEqualTo(4711);
+        assertThat(status.at("/endpoint/absentStatus").asInt()).isEqualTo(404);
+        assertThat(status.at("/endpoint/warnings/0").asText()).contains("DELETE");
     }
 
     @Test

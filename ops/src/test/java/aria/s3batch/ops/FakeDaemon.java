@@ -261,7 +261,25 @@ final class FakeDaemon implements AutoCloseable {
         return new StatusDocument(
                 List.copyOf(states),
                 new StatusDocument.Endpoint(
-                        "http://127.0.0.1:9000", "archive", true, true, false, "bare"),
+                        "http://127.0.0.1:9000",
+                        "archive",
+                        true,
+                        true,
+                        false,
+                        "bare",
+                        "path",
+                        true,
+                        412,
+                        404,
+                        true,
+                        false,
+                        true,
+                        true,
+                        true,
+                        -7,
+                        List.of(
+                                "If-Match on DELETE is ignored: what others write between a HEAD"
+                                        + " and the DELETE is lost")),
                 new StatusDocument.DaemonFacts(
                         "0.1.0",
                         4711,

@@ -13,15 +13,23 @@ import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
+import software.amazon.awssdk.services.s3.model.PutObjectResponse;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
@@ -53,7 +61,7 @@ public final class AwsObjectStore implements ObjectStore {
     }
 
     /**
-     * @param random names the object that the probe writes under {@code _aria_s3_batch/probe/}; seeded
+     * @param random names the folder that the probe writes to under {@code _aria_s3_batch/probe/}; seeded
      *     differently in every process
      */
     public static AwsObjectStore connect(StoreSettings settings, RandomGenerator random) {
@@ -61,7 +69,7 @@ public final class AwsObjectStore implements ObjectStore {
     }
 
     /**
-     * @param probeName names the object that the probe writes under {@code _aria_s3_batch/probe/}; known to
+     * @param probeName names the folder that the probe writes to under {@code _aria_s3_batch/probe/}; known to
      *     no other process. One that is the same whenever a process starts again finds, and removes, what a
      *     kill has left of its last probe
      */
@@ -76,10 +84,10 @@ public final class AwsObjectStore implements ObjectStore {
     }
 
     /**
-     * What the endpoint makes of conditional requests. Asked once, with a handful of small requests; after
-     * a failure, the next caller asks again.
+     * What the endpoint does with requests. Tried once, with a dozen small ones, see {@link EndpointProbe};
+     * after a failure, the next caller tries again.
      *
-     * @throws StoreRefusedException the keys do not allow to write and delete objects
+     * @throws StoreRefusedException the keys do not allow to list, write and delete objects
      * @throws BucketMissingException there is no such bucket
      * @throws StoreUnreachableException no answer; the store works as soon as there is one
      */
@@ -228,15 +236,17 @@ public final class AwsObjectStore implements ObjectStore {
                     clients.reads()
                             .listObjectsV2Paginator(r -> r.bucket(settings.bucket()).prefix(prefix))
                             .contents()) {
-                visitor.accept(
-                        new ListedObject(
-                                object.key(),
-                                object.size(),
-                                bareEtag("listing " + prefix, object.eTag())));
+                visitor.accept(listed(object, prefix));
             }
         } catch (RuntimeException e) {
             throw failures.explain(e, "listing " + prefix);
         }
+    }
+
+    private static ListedObject listed(S3Object object, String prefix)
+            throws StoreUnreachableException {
+        return new ListedObject(
+                object.key(), object.size(), bareEtag("listing " + prefix, object.eTag()));
     }
 
     @Override
@@ -274,20 +284,7 @@ public final class AwsObjectStore implements ObjectStore {
             Map<String, String> metadata)
             throws IOException {
         try {
-            String etag =
-                    clients.writes()
-                            .putObject(
-                                    r ->
-                                            r.bucket(settings.bucket())
-                                                    .key(key)
-                                                    .ifNoneMatch(ifNoneMatch)
-                                                    .ifMatch(ifMatch)
-                                                    .metadata(metadata),
-                                    RequestBody.fromContentProvider(
-                                            ContentStreamProvider.fromByteArrayUnsafe(body),
-                                            body.length,
-                                            "application/octet-stream"))
-                            .eTag();
+            String etag = request(key, body, ifNoneMatch, ifMatch, metadata).eTag();
             return new PutAnswer.Stored(bareEtag("PUT " + key, etag));
         } catch (RuntimeException e) {
             boolean conditional = ifNoneMatch != null || ifMatch != null;
@@ -296,6 +293,26 @@ public final class AwsObjectStore implements ObjectStore {
             }
             throw failures.explain(e, "PUT " + key);
         }
+    }
+
+    private PutObjectResponse request(
+            String key,
+            byte[] body,
+            @Nullable String ifNoneMatch,
+            @Nullable String ifMatch,
+            Map<String, String> metadata) {
+        return clients.writes()
+                .putObject(
+                        r ->
+                                r.bucket(settings.bucket())
+                                        .key(key)
+                                        .ifNoneMatch(ifNoneMatch)
+                                        .ifMatch(ifMatch)
+                                        .metadata(metadata),
+                        RequestBody.fromContentProvider(
+                                ContentStreamProvider.fromByteArrayUnsafe(body),
+                                body.length,
+                                "application/octet-stream"));
     }
 
     private DeleteAnswer sendDelete(String key, @Nullable String ifMatch) throws IOException {
@@ -334,16 +351,99 @@ public final class AwsObjectStore implements ObjectStore {
     }
 
     private final class ProbeWire implements EndpointProbe.Wire {
+        private static final int WRITTEN = 200;
+
         @Override
-        public PutAnswer put(
-                String key, byte[] body, @Nullable String ifNoneMatch, @Nullable String ifMatch)
+        public EndpointProbe.Answer put(
+                String key,
+                byte[] body,
+                @Nullable String ifNoneMatch,
+                @Nullable String ifMatch,
+                Map<String, String> metadata)
                 throws IOException {
-            return send(key, body, ifNoneMatch, ifMatch, Map.of());
+            try {
+                PutObjectResponse stored = request(key, body, ifNoneMatch, ifMatch, metadata);
+                return new EndpointProbe.Answer(
+                        WRITTEN, bareEtag("PUT " + key, stored.eTag()), date(stored));
+            } catch (RuntimeException e) {
+                return answer(e, ifNoneMatch != null || ifMatch != null, "PUT " + key);
+            }
         }
 
         @Override
-        public DeleteAnswer delete(String key, @Nullable String ifMatch) throws IOException {
-            return sendDelete(key, ifMatch);
+        public EndpointProbe.Answer delete(String key, @Nullable String ifMatch)
+                throws IOException {
+            try {
+                clients.writes()
+                        .deleteObject(r -> r.bucket(settings.bucket()).key(key).ifMatch(ifMatch));
+                return new EndpointProbe.Answer(WRITTEN, "", null);
+            } catch (RuntimeException e) {
+                boolean gone = ifMatch == null && SdkFailures.isNoSuchKey(e);
+                return gone
+                        ? new EndpointProbe.Answer(WRITTEN, "", null)
+                        : answer(e, ifMatch != null, "DELETE " + key);
+            }
+        }
+
+        private EndpointProbe.Answer answer(
+                RuntimeException failure, boolean conditional, String request) throws IOException {
+            int status = conditional ? SdkFailures.conditionStatus(failure) : 0;
+            if (status == 0) {
+                throw failures.explain(failure, request);
+            }
+            return new EndpointProbe.Answer(status, "", null);
+        }
+
+        private static @Nullable Instant date(PutObjectResponse answer) {
+            try {
+                return answer.sdkHttpResponse()
+                        .firstMatchingHeader("Date")
+                        .map(d -> Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(d)))
+                        .orElse(null);
+            } catch (DateTimeException notADate) {
+                return null;
+            }
+        }
+
+        @Override
+        public Optional<ObjectVersion> head(String key) throws IOException {
+            return AwsObjectStore.this.head(key);
+        }
+
+        @Override
+        public EndpointProbe.Page list(String prefix, int keysMax, @Nullable String continuation)
+                throws IOException {
+            try {
+                ListObjectsV2Response page =
+                        clients.reads()
+                                .listObjectsV2(
+                                        r ->
+                                                r.bucket(settings.bucket())
+                                                        .prefix(prefix)
+                                                        .maxKeys(keysMax)
+                                                        .continuationToken(continuation));
+                List<ListedObject> objects = new ArrayList<>();
+                for (S3Object object : page.contents()) {
+                    objects.add(listed(object, prefix));
+                }
+                return new EndpointProbe.Page(objects, page.nextContinuationToken());
+            } catch (RuntimeException e) {
+                throw failures.explain(e, "listing " + prefix);
+            }
+        }
+
+        @Override
+        public Instant now() {
+            return InstantSource.system().instant(); // by which requests are signed
+        }
+
+        @Override
+        public void pause(Duration duration) {
+            try {
+                TimeUnit.MILLISECONDS.sleep(duration.toMillis()); // for another host
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt(); // the next request ends at once
+            }
         }
     }
 }

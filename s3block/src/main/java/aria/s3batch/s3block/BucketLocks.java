@@ -61,8 +61,7 @@ public final class BucketLocks {
         }
     }
 
-    private static Optional<Found> readOnce(ObjectStore store, TableName table)
-            throws IOException {
+    private static Optional<Found> readOnce(ObjectStore store, TableName table) throws IOException {
         Optional<StoredObject> object = store.get(key(table));
         if (object.isEmpty()) {
             return Optional.empty();

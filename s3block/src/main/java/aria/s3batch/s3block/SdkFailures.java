@@ -32,8 +32,18 @@ final class SdkFailures {
 
     /** 412, or 404 for an {@code If-Match} on an object that is gone. */
     static boolean isConditionFailed(RuntimeException failure) {
-        return failure instanceof SdkServiceException answered && answered.statusCode() == 412
-                || isNoSuchKey(failure);
+        int status = conditionStatus(failure);
+        return status == 412 || status == 404;
+    }
+
+    /**
+     * How an endpoint says that a condition does not hold: 412, 404 as above, or 409. Amazon means "try again"
+     * by the last (another conditional request is under way), and so it is taken but by the probe, which does
+     * try again. 0 for any other failure.
+     */
+    static int conditionStatus(RuntimeException failure) {
+        int status = failure instanceof SdkServiceException answered ? answered.statusCode() : 0;
+        return status == 412 || status == 409 || isNoSuchKey(failure) ? status : 0;
     }
 
     /** A 404 that says of what: one without may come from any web server on the way. */

@@ -89,7 +89,7 @@ public record StoreSettings(
      * Whether the bucket is the first part of the path, not of the host name. Like libmarias3, except that
      * a host name without dots ({@code localhost}, {@code minio}) is taken by path, too.
      */
-    boolean pathStyle() {
+    public boolean pathStyle() {
         return switch (protocolVersion) {
             case LEGACY, PATH -> true;
             case DOMAIN -> false;

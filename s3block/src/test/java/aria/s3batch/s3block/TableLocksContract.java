@@ -54,8 +54,7 @@ abstract class TableLocksContract {
         }
 
         private TableLocks locks() {
-            return new TableLocks(
-                    store, owner, LEASE, () -> nanos, () -> time.plusNanos(nanos));
+            return new TableLocks(store, owner, LEASE, () -> nanos, () -> time.plusNanos(nanos));
         }
 
         void pass(Duration duration) {

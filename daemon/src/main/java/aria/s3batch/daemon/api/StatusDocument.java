@@ -1,15 +1,25 @@
 package aria.s3batch.daemon.api;
 
+import aria.s3batch.s3block.EndpointFacts;
+import aria.s3batch.s3block.StoreSettings;
+
 import java.util.List;
+import java.util.Locale;
 
 /** The answer of {@code GET /v1/status}. */
 public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, DaemonFacts daemon) {
 
     /**
-     * What the probe found out about the object store at start.
+     * What the probe found out about the object store at start; docs/endpoints.md says what it means.
      *
-     * @param etagForm {@code quoted}, {@code bare}, or {@code unknown} where the endpoint was not reached
      * @param conditionalPut whether {@code If-Match} and {@code If-None-Match} are honoured on PUT
+     * @param etagForm {@code quoted}, {@code bare}, or {@code unknown} where the endpoint was not reached
+     * @param style {@code path} or {@code domain}: where the bucket is in the URL
+     * @param singleHost whether an operator has said that nobody else writes
+     * @param failedStatus HTTP status of a condition that does not hold; 0: none is honoured
+     * @param absentStatus the same, of {@code If-Match} on PUT where there is no object
+     * @param clockAheadSeconds of the endpoint's clock; negative where it is behind
+     * @param warnings a sentence each
      */
     public record Endpoint(
             String url,
@@ -17,7 +27,41 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
             boolean reached,
             boolean conditionalPut,
             boolean conditionalDelete,
-            String etagForm) {}
+            String etagForm,
+            String style,
+            boolean singleHost,
+            int failedStatus,
+            int absentStatus,
+            boolean etagStable,
+            boolean etagOfContent,
+            boolean listingSorted,
+            boolean listingWhole,
+            boolean metadataKept,
+            long clockAheadSeconds,
+            List<String> warnings) {
+
+        /** Of an endpoint that was reached. */
+        public static Endpoint of(StoreSettings store, EndpointFacts facts, boolean singleHost) {
+            return new Endpoint(
+                    store.endpoint(),
+                    store.bucket(),
+                    true,
+                    facts.isShareable(),
+                    facts.deleteIfMatch(),
+                    facts.etagForm().name().toLowerCase(Locale.ROOT),
+                    store.pathStyle() ? "path" : "domain",
+                    singleHost,
+                    facts.failedStatus(),
+                    facts.absentStatus(),
+                    facts.etagStable(),
+                    facts.etagOfContent(),
+                    facts.listingSorted(),
+                    facts.listingWhole(),
+                    facts.metadataKept(),
+                    facts.clockAhead().toSeconds(),
+                    facts.warnings());
+        }
+    }
 
     /**
      * @param startedAt ISO 8601, UTC

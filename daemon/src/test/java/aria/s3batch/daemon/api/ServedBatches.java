@@ -34,6 +34,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -166,7 +167,10 @@ final class ServedBatches implements AutoCloseable {
     private BatchRoutes batchRoutes() {
         return new BatchRoutes(
                 conductor,
-                () -> new StatusDocument.Endpoint("memory", "bucket", true, true, true, "bare"),
+                () ->
+                        new StatusDocument.Endpoint(
+                                "memory", "bucket", true, true, true, "bare", "path", false, 412,
+                                412, true, false, true, true, true, 0, List.of()),
                 () ->
                         new StatusDocument.DaemonFacts(
                                 "test", 1, "", false, "", space.usedBytes(), CACHE_BYTES));

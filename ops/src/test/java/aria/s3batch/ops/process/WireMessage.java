@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * A request or an answer of HTTP/1.1 with all its bytes as they came: signatures cover the head, so it is
@@ -75,6 +76,18 @@ record WireMessage(byte[] head, byte[] body) {
                         .formatted(status, code, body.length);
         return new WireMessage(
                 head.getBytes(StandardCharsets.US_ASCII), verb.equals("HEAD") ? new byte[0] : body);
+    }
+
+    /** The same without some fields of its head; a signature that covers them does not hold any more. */
+    WireMessage without(Set<String> names) {
+        var kept = new StringBuilder();
+        for (String line : headText().split("\\r\\n", -1)) {
+            int colon = Math.max(line.indexOf(':'), 0);
+            if (!names.contains(line.substring(0, colon).toLowerCase(Locale.ROOT))) {
+                kept.append(kept.isEmpty() ? "" : "\r\n").append(line);
+            }
+        }
+        return new WireMessage(kept.toString().getBytes(StandardCharsets.ISO_8859_1), body);
     }
 
     String firstLine() {
