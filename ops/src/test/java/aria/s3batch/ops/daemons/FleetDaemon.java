@@ -219,7 +219,7 @@ final class FleetDaemon implements AutoCloseable {
 
     private void countRefusal(DaemonProcess.Answer begun) {
         assertThat(begun.status()).as(begun.text()).isEqualTo(409);
-        if (begun.text().contains("fence of batch")) {
+        if (begun.text().contains("the fence of ")) {
             fleet.count("refused, fenced");
         } else if (begun.text().contains("is locked by batch") && begun.text().contains("process")) {
             fleet.count("refused, locked by another daemon");
