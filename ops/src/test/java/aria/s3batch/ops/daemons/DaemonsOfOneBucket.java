@@ -37,7 +37,7 @@ import java.util.concurrent.TimeUnit;
 abstract class DaemonsOfOneBucket {
     private static final boolean LONG = Boolean.getBoolean("tests.long");
     private static final Fleet.Size SIZE =
-            LONG ? new Fleet.Size(8, 40, 500) : new Fleet.Size(4, 8, 30);
+            LONG ? new Fleet.Size(8, 40, 500, true) : new Fleet.Size(4, 12, 30, false);
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final String OWN = "_aria_s3_batch/";
     private static final int BLOCK_PAGES = 4;

@@ -43,8 +43,12 @@ final class Fleet implements AutoCloseable {
     private static final Pattern TAKEN_OVER =
             Pattern.compile("lock is taken over .*from=\"?batch ([0-9A-Z]{26}) ");
 
-    /** How large a run is. */
-    record Size(int daemons, int tables, int commits) {}
+    /**
+     * How large a run is.
+     *
+     * @param restart whether all daemons are started once more at the end
+     */
+    record Size(int daemons, int tables, int commits, boolean restart) {}
 
     private final Size size;
     private final Bucket bucket;
@@ -105,7 +109,7 @@ final class Fleet implements AutoCloseable {
                 daemon -> {
                     daemon.work();
                     daemon.endFate();
-                    daemon.reviveIfDead();
+                    daemon.revive();
                     daemon.awaitIdle(System.nanoTime() + LIMIT.toNanos());
                 });
         double seconds = (System.nanoTime() - begun) / 1e9;
@@ -113,12 +117,14 @@ final class Fleet implements AutoCloseable {
         System.out.printf(
                 "%d commits in %.0f s, %.1f a second; %s%n",
                 commits.get(), seconds, commits.get() / seconds, counts());
-        each(
-                daemon -> {
-                    daemon.stop();
-                    daemon.start();
-                    daemon.awaitIdle(System.nanoTime() + LIMIT.toNanos());
-                });
+        if (size.restart()) {
+            each(
+                    daemon -> {
+                        daemon.stop();
+                        daemon.start();
+                        daemon.awaitIdle(System.nanoTime() + LIMIT.toNanos());
+                    });
+        }
         awaitNothingOfOurs();
         each(FleetDaemon::stop);
         assertThat(bucket.versions(OWN).keySet()).as("left in the bucket").isEmpty();

@@ -31,6 +31,7 @@ final class FleetDaemon implements AutoCloseable {
     private static final byte[] NOTHING = {};
     private static final int TABLES_MAX = 3;
     private static final int THINK_MILLIS_MAX = 60;
+    private static final int REFUSED_MILLIS_MAX = 300;
     private static final int LOG_LINES = 80;
     private static final int EXIT_BY_SIGTERM = 143;
 
@@ -84,10 +85,17 @@ final class FleetDaemon implements AutoCloseable {
         }
     }
 
-    void reviveIfDead() throws IOException {
-        if (running() == killed) {
+    /** Starts it again if it was killed. */
+    void revive() throws IOException {
+        while (running() == killed) {
             start();
-            settle();
+            try {
+                settle();
+            } catch (IOException e) {
+                if (running() != killed) {
+                    throw e;
+                }
+            }
         }
     }
 
@@ -164,10 +172,15 @@ final class FleetDaemon implements AutoCloseable {
                 if (running() != killed) {
                     throw e;
                 }
-                reviveIfDead();
+                revive();
             }
-            TimeUnit.MILLISECONDS.sleep(random.nextInt(THINK_MILLIS_MAX)); // a client thinks
+            pause(THINK_MILLIS_MAX);
         }
+    }
+
+    /** A client thinks. */
+    private void pause(int millisMax) throws InterruptedException {
+        TimeUnit.MILLISECONDS.sleep(random.nextInt(millisMax));
     }
 
     private List<LedgerTable> draw() {
@@ -180,14 +193,10 @@ final class FleetDaemon implements AutoCloseable {
     }
 
     /** Null: refused. */
-    private @Nullable Attempt begin() throws IOException {
+    private @Nullable Attempt begin() throws Exception {
         latest = null;
         List<LedgerTable> tables = List.copyOf(draw());
         again = List.of();
-        fate = Fate.draw(random, fleet.lease());
-        if (fate.kind() != Fate.Kind.NOTHING && !fate.isWhenStaged()) {
-            var _ = schedule();
-        }
         Map<LedgerTable, List<String>> acknowledged = new HashMap<>();
         tables.forEach(table -> acknowledged.put(table, table.acknowledged()));
         String names =
@@ -199,12 +208,17 @@ final class FleetDaemon implements AutoCloseable {
         if (begun.status() >= 300) {
             countRefusal(begun);
             again = tables;
+            pause(REFUSED_MILLIS_MAX);
             return null;
         }
         String batch = mapper.readTree(begun.text()).get("batch").asText();
         var attempt = new Attempt(batch, number, tables);
         fleet.began(attempt);
         latest = attempt;
+        fate = Fate.draw(random, fleet.lease());
+        if (fate.kind() != Fate.Kind.NOTHING && !fate.isWhenStaged()) {
+            var _ = schedule();
+        }
         for (LedgerTable table : tables) {
             List<String> ledger = read(attempt, table);
             if (!attempt.isTorn()) {
