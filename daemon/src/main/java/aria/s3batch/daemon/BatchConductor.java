@@ -17,6 +17,7 @@ import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.TableLockedException;
 import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.Agent;
@@ -425,12 +426,15 @@ public final class BatchConductor implements Agent {
         endReleased(batch, Batch.State.ABORTED, answer);
     }
 
-    /** Whoever wants to go on with a batch that has lost its locks takes them again first. */
+    /**
+     * A batch that has lost its locks takes them again first. If another has one of the tables by now, it
+     * can only be discarded, and leaves him everything as it is.
+     */
     private void resolve(
             Batch batch, Recovery.Resolution resolution, CompletableFuture<BatchDocument> answer) {
         BatchLocks locks = batch.locks;
         assert locks != null : batch.id;
-        if (locks.lost() == null || resolution == Recovery.Resolution.DISCARD) {
+        if (locks.lost() == null) {
             resolveHeld(batch, resolution, answer);
             return;
         }
@@ -443,7 +447,9 @@ public final class BatchConductor implements Agent {
                             waiting,
                             result -> {
                                 batch.releasing = false;
-                                if (refusal != null) {
+                                boolean givesUp = resolution == Recovery.Resolution.DISCARD;
+                                if (refusal != null
+                                        && !(givesUp && refusal instanceof TableLockedException)) {
                                     throw refusal;
                                 }
                                 resolveHeld(batch, resolution, result);

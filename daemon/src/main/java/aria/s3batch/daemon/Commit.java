@@ -122,6 +122,7 @@ final class Commit {
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("reason", refusal.getMessage())
                 .log("commit refused; the batch stays open");
+        batch.refuseIfLockLost();
         answer.completeExceptionally(refusal);
     }
 

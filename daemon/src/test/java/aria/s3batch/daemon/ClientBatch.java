@@ -58,6 +58,9 @@ final class ClientBatch {
     /** Somebody else wrote to its tables, or a body was damaged on its way, since it began. */
     boolean disturbed;
 
+    /** Somebody broke one of its locks since it began: it may be quarantined, and its retry be refused. */
+    boolean lockBroken;
+
     Recovery.@Nullable Resolution resolution;
     private boolean forced;
 

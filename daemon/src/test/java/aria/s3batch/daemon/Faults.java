@@ -46,6 +46,7 @@ final class Faults {
         FOREIGN_BLOCK,
         FOREIGN_HEADER,
         FOREIGN_DEFINITION,
+        LOCK_BROKEN,
         OVERTAKEN
     }
 

@@ -556,7 +556,9 @@ final class SimulatedClients implements Simulation.Listener {
                         batch.state = State.COMMITTED;
                     } else if (!world.isOver()) {
                         batch.resolve(earlier);
-                        world.violations.add("resolve was refused: " + refusal);
+                        if (!batch.lockBroken) {
+                            world.violations.add("resolve was refused: " + refusal);
+                        }
                     }
                 });
         world.cycle();
@@ -702,7 +704,7 @@ final class SimulatedClients implements Simulation.Listener {
         boolean damaged =
                 world.damagedKeys().stream()
                         .anyMatch(key -> batch.tables.contains(BucketWatch.tableOf(key)));
-        if (!batch.disturbed && !damaged) {
+        if (!batch.disturbed && !batch.lockBroken && !damaged) {
             world.violations.add("quarantined for no reason: " + batch + ": " + reason);
         }
     }
@@ -814,6 +816,10 @@ final class SimulatedClients implements Simulation.Listener {
      */
     @Override
     public void interlude() {
+        if (foreigner.nextInt(8) == 0) {
+            breakLock();
+            return;
+        }
         List<String> keys = new ArrayList<>();
         if (foreigner.nextBoolean()) {
             batches.stream()
@@ -848,6 +854,26 @@ final class SimulatedClients implements Simulation.Listener {
             }
         } catch (DamagedTableException e) {
             throw new AssertionError(e);
+        }
+    }
+
+    /** As an operator with {@code lock break --force}, on the wrong table. */
+    private void breakLock() {
+        List<TableName> locked;
+        try {
+            locked = BucketLocks.tables(world.bucket);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        if (locked.isEmpty()) {
+            return;
+        }
+        TableName table = locked.get(foreigner.nextInt(locked.size()));
+        world.log("foreign break of the lock of " + table);
+        world.faults.struck(Kind.LOCK_BROKEN);
+        world.watch.foreignDelete(BucketLocks.key(table));
+        for (ClientBatch batch : batches) {
+            batch.lockBroken |= batch.state != State.ENDED && batch.holds(table);
         }
     }
 

@@ -145,10 +145,10 @@ public final class Applier {
             } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
                 return waiting(work, batch, e);
             } catch (LockLostException e) {
-                if (!discarded) {
+                if (!discarded || !e.isHeldByAnother()) {
                     return quarantined(batch, lostIn(work, e));
                 }
-                // whoever has the table now found it as it is: nothing is lowered over him
+                // whoever has the table now found it as it is: no fence is lowered over him
             } catch (BaseChangedException
                     | DamagedTableException
                     | DamagedPageFileException

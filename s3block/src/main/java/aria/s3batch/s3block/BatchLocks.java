@@ -135,7 +135,12 @@ public final class BatchLocks {
      */
     public synchronized void reacquire() throws IOException {
         for (TableName table : List.copyOf(held.keySet())) {
-            take(table);
+            try {
+                take(table);
+            } catch (TableLockedException e) {
+                lost = new LockLostException(batch, table, e.lock());
+                throw e;
+            }
         }
         lost = null;
     }

@@ -42,6 +42,11 @@ public final class LockLostException extends IOException {
         this.found = found;
     }
 
+    /** Whether somebody else has the table now; otherwise nobody has. */
+    public boolean isHeldByAnother() {
+        return found != null;
+    }
+
     /** Whether another owner has taken over the very same batch, to finish it. */
     public boolean isFinishedElsewhere(BatchId batch) {
         return found != null && found.batch().equals(batch);

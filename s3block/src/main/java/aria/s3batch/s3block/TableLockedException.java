@@ -7,6 +7,8 @@ import java.time.Duration;
 public final class TableLockedException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    private final transient TableLock lock;
+
     /**
      * @param left until the lock can be taken over, if nobody renews it
      */
@@ -14,6 +16,11 @@ public final class TableLockedException extends IOException {
         super(
                 "%s is locked by %s. Nothing was changed. %s"
                         .formatted(lock.table().display(), lock.holder(), next(lock, left)));
+        this.lock = lock;
+    }
+
+    TableLock lock() {
+        return lock;
     }
 
     private static String next(TableLock lock, Duration left) {
