@@ -91,8 +91,7 @@ abstract class DaemonsOfOneBucket {
                     fleet.run();
                     if (LONG) {
                         assertThat(fleet.counts())
-                                .containsKeys(
-                                        "KILL", "SLEEP", "refused, locked by another daemon");
+                                .containsKeys("KILL", "SLEEP", "refused, locked by another daemon");
                         assertThat(fleet.counts().get("takeovers")).isPositive();
                     }
                 } catch (Exception | AssertionError e) {
@@ -111,11 +110,7 @@ abstract class DaemonsOfOneBucket {
         %s
         """
                 .formatted(
-                        cause.getMessage(),
-                        getClass().getSimpleName(),
-                        seed,
-                        LONG,
-                        fleet.story());
+                        cause.getMessage(), getClass().getSimpleName(), seed, LONG, fleet.story());
     }
 
     // ---- two of them -----------------------------------------------------------------------
@@ -128,13 +123,7 @@ abstract class DaemonsOfOneBucket {
     private TableName load() {
         names++;
         var table = new TableName("pair", "t" + names);
-        SyntheticTable.of(
-                        table,
-                        BLOCK_PAGES * SyntheticTable.PAGE_BYTES,
-                        false,
-                        0,
-                        PAGES,
-                        names)
+        SyntheticTable.of(table, BLOCK_PAGES * SyntheticTable.PAGE_BYTES, false, 0, PAGES, names)
                 .objects()
                 .forEach(bucket::put);
         return table;

@@ -155,7 +155,9 @@ final class FleetDaemon implements AutoCloseable {
     }
 
     void stop() throws IOException {
-        assertThat(running().stop()).as("exit code of daemon %d", number).isEqualTo(EXIT_BY_SIGTERM);
+        assertThat(running().stop())
+                .as("exit code of daemon %d", number)
+                .isEqualTo(EXIT_BY_SIGTERM);
     }
 
     // ---- the client ------------------------------------------------------------------------
@@ -235,7 +237,8 @@ final class FleetDaemon implements AutoCloseable {
         assertThat(begun.status()).as(begun.text()).isEqualTo(409);
         if (begun.text().contains("the fence of ")) {
             fleet.count("refused, fenced");
-        } else if (begun.text().contains("is locked by batch") && begun.text().contains("process")) {
+        } else if (begun.text().contains("is locked by batch")
+                && begun.text().contains("process")) {
             fleet.count("refused, locked by another daemon");
         } else {
             assertThat(begun.text()).contains("is locked by batch");
@@ -246,8 +249,7 @@ final class FleetDaemon implements AutoCloseable {
     private List<String> read(Attempt attempt, LedgerTable table) throws IOException {
         List<List<String>> ledgers = new ArrayList<>();
         for (int page : LedgerTable.PAGES) {
-            DaemonProcess.Answer answer =
-                    ask("GET", pagePath(attempt, table, page), NOTHING);
+            DaemonProcess.Answer answer = ask("GET", pagePath(attempt, table, page), NOTHING);
             assertThat(answer.status()).as(answer.text()).isEqualTo(200);
             ledgers.add(LedgerTable.batchesIn(answer.text()));
         }
@@ -258,7 +260,8 @@ final class FleetDaemon implements AutoCloseable {
     }
 
     private static String pagePath(Attempt attempt, LedgerTable table, int page) {
-        return "/v1/batches/%s/tables/%s/data?page=%d".formatted(attempt.batch(), table.path(), page);
+        return "/v1/batches/%s/tables/%s/data?page=%d"
+                .formatted(attempt.batch(), table.path(), page);
     }
 
     /** Stages, then commits or aborts; what is refused because a lock was lost is aborted. */
@@ -299,10 +302,7 @@ final class FleetDaemon implements AutoCloseable {
             ledger.add(attempt.batch());
             for (int page : LedgerTable.PAGES) {
                 DaemonProcess.Answer staged =
-                        ask(
-                                "PUT",
-                                pagePath(attempt, table, page),
-                                LedgerTable.page(page, ledger));
+                        ask("PUT", pagePath(attempt, table, page), LedgerTable.page(page, ledger));
                 if (staged.status() >= 300) {
                     requireLockLost(staged);
                     return false;
@@ -314,7 +314,8 @@ final class FleetDaemon implements AutoCloseable {
 
     private void requireLockLost(DaemonProcess.Answer refused) {
         assertThat(refused.status()).as(refused.text()).isEqualTo(409);
-        assertThat(refused.text()).contains("has lost its lock");
+        assertThat(refused.text())
+                .containsAnyOf("has lost its lock", "was changed by another writer");
         fleet.count("lost locks");
     }
 
@@ -333,7 +334,9 @@ final class FleetDaemon implements AutoCloseable {
         }
         for (JsonNode batch : batches()) {
             if (batch.get("batch").asText().equals(attempt.batch())) {
-                assertThat(attempt.end()).as("%s is %s", attempt, batch).isNotEqualTo(Attempt.End.NONE);
+                assertThat(attempt.end())
+                        .as("%s is %s", attempt, batch)
+                        .isNotEqualTo(Attempt.End.NONE);
                 assertThat(batch.get("state").asText()).isIn("COMMITTED", "APPLYING");
                 if (attempt.end() == Attempt.End.UNKNOWN) {
                     fleet.count("commits seen after a kill");
