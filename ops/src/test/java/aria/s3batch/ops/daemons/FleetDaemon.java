@@ -81,6 +81,7 @@ final class FleetDaemon implements AutoCloseable {
                 if (killed != launched) {
                     throw e;
                 }
+                launched.kill();
             }
         }
     }
@@ -88,6 +89,7 @@ final class FleetDaemon implements AutoCloseable {
     /** Starts it again if it was killed. */
     void revive() throws IOException {
         while (running() == killed) {
+            running().kill(); // until it is gone, its socket may still take connections
             start();
             try {
                 settle();
