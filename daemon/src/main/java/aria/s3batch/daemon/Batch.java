@@ -204,6 +204,15 @@ final class Batch {
         }
     }
 
+    void refuseUnlessQuarantined() throws BatchException {
+        if (state != State.QUARANTINED) {
+            throw new BatchException(
+                    Problem.Kind.REFUSED,
+                    "batch %s is %s, not quarantined: there is nothing to resolve"
+                            .formatted(id, stateName()));
+        }
+    }
+
     void refuseWhileReleasing() throws BatchException {
         if (releasing) {
             throw new BatchException(

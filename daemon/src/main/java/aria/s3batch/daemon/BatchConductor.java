@@ -2,6 +2,7 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.format.BatchId;
@@ -13,6 +14,7 @@ import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.OpenTable;
+import aria.s3batch.recovery.Outlook;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.BatchLocks;
@@ -396,12 +398,7 @@ public final class BatchConductor implements Agent {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
-                    if (batch.state != Batch.State.QUARANTINED) {
-                        throw new BatchException(
-                                Problem.Kind.REFUSED,
-                                "batch %s is %s, not quarantined: there is nothing to resolve"
-                                        .formatted(id, batch.stateName()));
-                    }
+                    batch.refuseUnlessQuarantined();
                     batch.refuseWhileReleasing();
                     Recovery.Orphan orphan = batch.orphan;
                     if (orphan == null) {
@@ -410,6 +407,37 @@ public final class BatchConductor implements Agent {
                         resolve(batch, orphan, resolution, answer);
                     }
                 });
+    }
+
+    /** What each {@link #resolve} of a quarantined batch would do now; changes nothing. */
+    public CompletableFuture<ResolutionDocument> outlook(BatchId id) {
+        return inbox.ask(
+                answer -> {
+                    Batch batch = batches.get(id);
+                    batch.refuseUnlessQuarantined();
+                    BatchRecord record = batch.record;
+                    if (record == null) {
+                        answer.complete(ResolutionDocument.ofOrphan(id.toString()));
+                        return;
+                    }
+                    long pages = batch.pages();
+                    boolean lockLost = batch.locks != null && batch.locks.lost() != null;
+                    inbox.work(answer, waiting -> look(record, pages, lockLost, waiting));
+                });
+    }
+
+    private void look(
+            BatchRecord record,
+            long pages,
+            boolean lockLost,
+            CompletableFuture<ResolutionDocument> answer) {
+        try {
+            Outlook outlook = rooms.applier().outlook(record);
+            String id = record.id().toString();
+            answer.complete(ResolutionDocument.of(id, pages, outlook, lockLost));
+        } catch (IOException e) {
+            answer.completeExceptionally(e); // nothing was changed
+        }
     }
 
     private void resolve(

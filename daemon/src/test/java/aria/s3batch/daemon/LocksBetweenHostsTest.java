@@ -202,6 +202,7 @@ class LocksBetweenHostsTest {
         assertThat(answered(commit).state()).isEqualTo("COMMITTED");
         assertThat(world.document(batch).reason()).contains("over", "locks", "injected");
         assertThat(world.batchFolders()).as("its pages are gone").isEmpty();
+        assertThat(world.journalIsEmpty()).as("forgotten").isFalse();
         world.restart();
         world.store.heal();
         world.settle();

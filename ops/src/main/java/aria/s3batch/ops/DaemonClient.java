@@ -5,6 +5,7 @@ import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.BegunDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.TableDocument;
 import aria.s3batch.format.TableFile;
@@ -170,6 +171,12 @@ final class DaemonClient implements AutoCloseable {
         return json(
                 send(HttpMethod.DELETE, path(batch) + "/mount" + query, SHORT_LIMIT),
                 BatchDocument.class);
+    }
+
+    ResolutionDocument outlook(String batch) throws ProblemException {
+        return json(
+                send(HttpMethod.GET, path(batch) + "/resolve", PAGES_LIMIT),
+                ResolutionDocument.class);
     }
 
     /**

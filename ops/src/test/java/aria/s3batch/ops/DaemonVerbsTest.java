@@ -165,10 +165,24 @@ class DaemonVerbsTest {
     }
 
     @Test
-    void resolveTakesExactlyOneAction() {
-        assertThat(run("resolve", FakeDaemon.BATCH).exitCode()).isEqualTo(2);
+    void resolveTakesOneActionAtMost() {
         assertThat(run("resolve", FakeDaemon.BATCH, "--retry", "--force").exitCode()).isEqualTo(2);
         assertThat(daemon.requests).isEmpty();
+    }
+
+    @Test
+    void resolveWithoutActionShowsWhatEachWouldDo() throws Exception {
+        CommandLineRun run = run("resolve", FakeDaemon.BATCH);
+
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out().lines()).allMatch(line -> line.length() <= 80);
+        assertThat(run.out())
+                .contains("9 pages, 2 of 6 objects written, fenced")
+                .contains("changed by others:\n    db/t/data/000001\n    db/t/frm\n--retry\n")
+                .contains("--discard\n    Deletes the batch and its 9 pages")
+                .contains("--force\n    Writes the 4 objects that are left");
+        assertThat(run("resolve", FakeDaemon.BATCH, "--json").json().at("/changed/1").asText())
+                .isEqualTo("db/t/frm");
     }
 
     @Test

@@ -7,12 +7,15 @@ import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.BegunDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.TableDocument;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.Fence;
+import aria.s3batch.recovery.Outlook;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -190,8 +193,21 @@ final class FakeDaemon implements AutoCloseable {
             case "commit" -> new BatchStateDocument(BATCH, "COMMITTED");
             case "abort" -> new BatchStateDocument(BATCH, "ABORTED");
             case "resolve" ->
-                    new BatchStateDocument(
-                            BATCH, "COMMITTED:" + mapper.readValue(body, Map.class).get("action"));
+                    method.equals("GET")
+                            ? ResolutionDocument.of(
+                                    BATCH,
+                                    9,
+                                    new Outlook(
+                                            6,
+                                            2,
+                                            List.of("db/t/data/000001", "db/t/frm"),
+                                            List.of(),
+                                            List.of(),
+                                            Fence.UP),
+                                    false)
+                            : new BatchStateDocument(
+                                    BATCH,
+                                    "COMMITTED:" + mapper.readValue(body, Map.class).get("action"));
             default -> tableAnswer(method, path, query, body);
         };
     }

@@ -185,6 +185,15 @@ public final class Applier {
                                 + " below _aria_s3_batch/fence/");
     }
 
+    /**
+     * Looks what each way out of a quarantine would meet; changes nothing.
+     *
+     * @throws IOException the store does not answer, or the journal cannot be read
+     */
+    public Outlook outlook(BatchRecord batch) throws IOException {
+        return Outlook.of(rooms, batch);
+    }
+
     private static ApplyOutcome waiting(BatchWork work, BatchRecord batch, IOException cause) {
         String reason = String.valueOf(cause.getMessage());
         return new ApplyOutcome.Waiting(

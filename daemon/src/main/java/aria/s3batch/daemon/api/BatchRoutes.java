@@ -113,6 +113,10 @@ public final class BatchRoutes {
         return state(conductor.abort(BatchId.parse(batch)).get());
     }
 
+    Routes.Reply outlook(String batch) throws Exception {
+        return Routes.Reply.json(200, conductor.outlook(BatchId.parse(batch)).get());
+    }
+
     Routes.Reply resolve(String batch, Request request) throws Exception {
         String action = read(request, ResolveRequest.class).action();
         Recovery.Resolution resolution = null;

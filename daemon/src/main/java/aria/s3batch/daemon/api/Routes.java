@@ -78,6 +78,9 @@ final class Routes extends Handler.Abstract {
                                 "POST /v1/batches/*/abort",
                                 (path, request) -> batches.abort(path[3])),
                         Map.entry(
+                                "GET /v1/batches/*/resolve",
+                                (path, request) -> batches.outlook(path[3])),
+                        Map.entry(
                                 "POST /v1/batches/*/resolve",
                                 (path, request) -> batches.resolve(path[3], request)),
                         Map.entry(

@@ -400,6 +400,7 @@ final class BadBatchTest {
             assertProblem(site.run(verb, never, "--json"), Problem.Kind.NOT_FOUND, never);
         }
         site.assertFails(1, List.of(never), "resolve", never, "--discard");
+        site.assertFails(1, List.of(never), "resolve", never);
     }
 
     @Test
@@ -429,6 +430,7 @@ final class BadBatchTest {
         site.assertFails(3, List.of(batch, "APPLIED"), "commit", batch);
         site.assertFails(3, List.of(batch, "APPLIED"), "abort", batch);
         site.assertFails(3, List.of(batch, "APPLIED"), "resolve", batch, "--force");
+        site.assertFails(3, List.of(batch, "APPLIED"), "resolve", batch);
         site.assertFails(
                 3,
                 List.of(batch, "APPLIED"),

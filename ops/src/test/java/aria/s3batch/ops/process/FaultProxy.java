@@ -37,7 +37,7 @@ import java.util.function.Predicate;
  *
  * <p>Every connection has a thread; what is set from outside is guarded by {@code this}.
  */
-final class FaultProxy implements S3Server {
+public final class FaultProxy implements S3Server {
     private static final int LATEST_MAX = 400;
     private static final int DELAY_MILLIS_MAX = 120;
     private static final int LATE_MILLIS_MAX = 1_000;
@@ -56,13 +56,13 @@ final class FaultProxy implements S3Server {
     private int underWay;
 
     /** Before a request is forwarded, or when it has taken effect and before its answer is. */
-    enum Side {
+    public enum Side {
         BEFORE,
         AFTER
     }
 
     /** What becomes of a request that was held before it was forwarded. */
-    enum Held {
+    public enum Held {
         GOES_ON,
         DROPPED,
         /** It takes effect with {@link #deliver}. */
@@ -70,7 +70,7 @@ final class FaultProxy implements S3Server {
     }
 
     /** Where the world is to stop. */
-    static final class Hold {
+    public static final class Hold {
         private final Side side;
         private final Predicate<StoreRequest> where;
         private final Runnable reached;
@@ -82,7 +82,7 @@ final class FaultProxy implements S3Server {
             this.reached = reached;
         }
 
-        void end(Held how) {
+        public void end(Held how) {
             end.complete(how);
         }
     }
@@ -90,7 +90,7 @@ final class FaultProxy implements S3Server {
     /**
      * @param store the port of the object store
      */
-    FaultProxy(int store) throws IOException {
+    public FaultProxy(int store) throws IOException {
         this.store = store;
         this.listening = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         Thread.ofPlatform().daemon().name("fault-proxy").start(this::accept);
@@ -119,7 +119,7 @@ final class FaultProxy implements S3Server {
      *
      * @param reached run when it is held
      */
-    synchronized Hold hold(Side side, Predicate<StoreRequest> where, Runnable reached) {
+    public synchronized Hold hold(Side side, Predicate<StoreRequest> where, Runnable reached) {
         Hold next = new Hold(side, where, reached);
         hold = next;
         return next;

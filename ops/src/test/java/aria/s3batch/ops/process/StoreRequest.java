@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
  * @param verb {@code GET}, {@code HEAD}, {@code PUT} or {@code DELETE}
  * @param key of the object; of a listing, the query
  */
-record StoreRequest(String verb, String key) {
+public record StoreRequest(String verb, String key) {
     private static final String BUCKET = "/" + EmbeddedS3Process.BUCKET;
 
     /** Of the first line of a request. */
