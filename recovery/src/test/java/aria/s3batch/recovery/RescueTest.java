@@ -370,12 +370,9 @@ final class RescueTest {
     /** Only some of the locks say so: no client was ever told. */
     @Test
     void aBatchOfWhichNotAllLocksAreCommittedIsGivenUp() throws IOException {
+        int step = afterTheLastLockButOne();
         load();
-        boolean died =
-                dies(
-                        host("a"),
-                        Steps.killAt(afterTheFirstLockSaysSo()),
-                        process -> trial.committed(process));
+        boolean died = dies(host("a"), Steps.killAt(step), process -> trial.committed(process));
         assertThat(died).isTrue();
         assertThat(BucketLocks.tables(store)).hasSizeGreaterThan(1);
 
@@ -388,7 +385,7 @@ final class RescueTest {
     }
 
     /** In a process that does not recover first. */
-    private int afterTheFirstLockSaysSo() throws IOException {
+    private int afterTheLastLockButOne() throws IOException {
         load();
         Steps steps = Steps.never();
         trial.committed(host("a").process(steps));
