@@ -12,13 +12,13 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
 
 /** Locks of a former process of the same cache directory, among objects that are no locks. */
 final class LeftLocksTest {
@@ -63,7 +63,7 @@ final class LeftLocksTest {
     void lockThatIsReleasedAsLeftIsNotTakenOverAtTheSameTime() throws Exception {
         process(1).acquire(BATCH, List.of(STOCK));
         BatchId next = BatchId.of(1_700_000_000_001L, 3, 4);
-        var taken = new AtomicReference<CompletableFuture<?>>();
+        List<CompletableFuture<?>> taken = new ArrayList<>();
         TableLocks[] restarted = new TableLocks[1];
         var hasty =
                 new FaultyObjectStore(store)
@@ -71,13 +71,13 @@ final class LeftLocksTest {
                                 1,
                                 FaultyObjectStore.any(FaultyObjectStore.Operation.DELETE),
                                 () -> {
-                                    taken.set(acquiring(restarted[0], next));
-                                    awaitAWhile(taken.get());
+                                    taken.add(acquiring(restarted[0], next));
+                                    awaitAWhile(taken.getFirst());
                                     store.delete(BucketLocks.key(STOCK), Condition.always());
                                 });
         restarted[0] = process(hasty, 2);
         restarted[0].releaseLeft();
-        taken.get().get(1, TimeUnit.MINUTES);
+        taken.getFirst().get(1, TimeUnit.MINUTES);
         assertThat(BucketLocks.read(store, STOCK).orElseThrow().lock().batch()).isEqualTo(next);
     }
 
