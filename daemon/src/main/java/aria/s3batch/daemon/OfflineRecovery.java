@@ -71,7 +71,8 @@ public final class OfflineRecovery {
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
                 AwsObjectStore store =
-                        AwsObjectStore.connect(settings.store(), Daemon.ownerId(cacheDir, random));
+                        AwsObjectStore.connect(
+                                settings.store(), OwnerFile.id(cacheDir, disk, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;
@@ -92,7 +93,7 @@ public final class OfflineRecovery {
                             Runtime.getRuntime().maxMemory() * 3 / 8,
                             settings.fenceWait(),
                             new Sleep());
-            TableLocks locks = Daemon.locks(settings, cacheDir, store, random);
+            TableLocks locks = Daemon.locks(settings, OwnerFile.id(cacheDir, disk, random), store);
             found.quarantined().forEach(batch -> resume(locks, batch));
             List<Applied> applied = new ArrayList<>();
             for (BatchRecord batch : found.committed()) {
