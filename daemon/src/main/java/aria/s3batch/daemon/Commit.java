@@ -78,6 +78,7 @@ final class Commit {
         assert locks != null : batch.id;
         Committer.Checked checked;
         try {
+            locks.confirm(); // first: who has the table now says more than what he has changed
             checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
             if (!checked.isEmpty()) {
                 locks.commit("");

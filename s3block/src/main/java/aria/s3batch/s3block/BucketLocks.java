@@ -31,14 +31,22 @@ public final class BucketLocks {
         List<TableName> tables = new ArrayList<>();
         store.list(
                 PREFIX,
-                object -> {
-                    String[] parts = object.key().substring(PREFIX.length()).split("/", -1);
-                    if (parts.length == 2) {
-                        tables.add(new TableName(parts[0], parts[1]));
-                    }
-                });
+                object -> table(object.key().substring(PREFIX.length())).ifPresent(tables::add));
         tables.sort(null);
         return tables;
+    }
+
+    /** Empty for an object that locks nothing: some servers list their own half-written ones. */
+    private static Optional<TableName> table(String name) {
+        String[] parts = name.split("/", -1);
+        if (parts.length != 2) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(new TableName(parts[0], parts[1]));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty(); // the answer: no table has such a name
+        }
     }
 
     /**

@@ -14,6 +14,7 @@ import java.util.Optional;
  */
 public final class FenceCopies {
     private static final String PREFIX = "_aria_s3_batch/fence/";
+    private static final int LOOKS = 2;
 
     private FenceCopies() {}
 
@@ -24,15 +25,23 @@ public final class FenceCopies {
 
     /**
      * Why an object that every table has is not there: to be asked when it was missed. A listing of the
-     * batches that have a fence up, and a HEAD for each.
+     * batches that have a fence up, and a HEAD for each. Fences come and go meanwhile: that there is none is
+     * believed when the object is missed still, twice.
      *
      * @param key the object that is missing
      */
     static IOException whyMissing(ObjectStore store, TableName table, String key)
             throws IOException {
-        return batch(store, table)
-                .<IOException>map(batch -> new FencedTableException(table, key, batch))
-                .orElseGet(() -> new NoSuchTableException(table, key, store));
+        for (int look = 1; look <= LOOKS; look++) {
+            Optional<String> batch = batch(store, table);
+            if (batch.isPresent()) {
+                return new FencedTableException(table, key, batch.get());
+            }
+            if (store.head(key).isPresent()) {
+                return new FencedTableException(table, key);
+            }
+        }
+        return new NoSuchTableException(table, key, store);
     }
 
     /** The batch that has a fence around a table, as its id is written. */

@@ -13,4 +13,11 @@ public final class FencedTableException extends IOException {
                 "%s is behind the fence of batch %s, which is being applied: '%s' comes back when it is done, or is resolved. Copies lie in the bucket under '_aria_s3_batch/fence/%s/'. Try again later; if the daemon of that batch is gone for good, see docs/recovery.md"
                         .formatted(table.display(), batch, key, batch));
     }
+
+    /** The fence has come down since. */
+    FencedTableException(TableName table, String key) {
+        super(
+                "%s was behind the fence of a batch that was just being applied: '%s' is back now. Nothing was changed. Try again"
+                        .formatted(table.display(), key));
+    }
 }

@@ -1,6 +1,7 @@
 package aria.s3batch.s3block;
 
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableName;
 
 import org.slf4j.Logger;
@@ -119,7 +120,7 @@ public final class TableLocks {
     public int releaseLeft() throws IOException {
         int released = 0;
         for (TableName table : BucketLocks.tables(rooms.store())) {
-            Optional<BucketLocks.Found> found = BucketLocks.read(rooms.store(), table);
+            Optional<BucketLocks.Found> found = readable(table);
             if (found.isPresent()
                     && isLeft(found.get().lock())
                     && BucketLocks.remove(rooms.store(), found.get())) {
@@ -131,6 +132,18 @@ public final class TableLocks {
             }
         }
         return released;
+    }
+
+    private Optional<BucketLocks.Found> readable(TableName table) throws IOException {
+        try {
+            return BucketLocks.read(rooms.store(), table);
+        } catch (DamagedTableException e) {
+            log.atWarn()
+                    .addKeyValue("table", table.display())
+                    .addKeyValue("cause", e.getMessage())
+                    .log("what is in place of its lock is none; see `aria_s3_batch lock list`");
+            return Optional.empty();
+        }
     }
 
     /** L4. Of a batch that lies in the bucket whole, somebody may be about to finish it. */

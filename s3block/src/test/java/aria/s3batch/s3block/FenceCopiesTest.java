@@ -108,4 +108,23 @@ final class FenceCopiesTest {
         assertThat(counted.requests()).hasSize(part.units().size() + 1);
         assertThat(bases.getFirst().frm()).isSameAs(bases.getLast().frm());
     }
+
+    /** The header was missed, and then the batch was done: before its copies were looked for. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void tableWhoseFenceComesDownMeanwhileIsNoMissingTable(int look) throws IOException {
+        Fixture fixture = Fixture.of("plain");
+        String header = new ObjectNames(fixture.table()).header();
+        var bucket = new MemoryObjectStore();
+        var store =
+                new FaultyObjectStore(bucket)
+                        .before(
+                                look,
+                                FaultyObjectStore.any(FaultyObjectStore.Operation.LIST),
+                                () -> LoadedFixture.replace(bucket, header, new byte[0]));
+        assertThatThrownBy(() -> Partitions.expand(store, fixture.table()))
+                .isInstanceOf(FencedTableException.class)
+                .hasMessageContaining(header)
+                .hasMessageContaining("Try again");
+    }
 }

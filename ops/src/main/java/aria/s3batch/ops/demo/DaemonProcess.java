@@ -170,6 +170,31 @@ public final class DaemonProcess implements AutoCloseable {
         awaitEnd();
     }
 
+    /** SIGSTOP: it does nothing until {@link #thaw}, and knows nothing of that. */
+    public void freeze() throws IOException {
+        signal("STOP");
+    }
+
+    /** SIGCONT. */
+    public void thaw() throws IOException {
+        signal("CONT");
+    }
+
+    /** No error if it is gone. */
+    private void signal(String name) throws IOException {
+        Process kill =
+                new ProcessBuilder("sh", "-c", "kill -%s %d".formatted(name, process.pid()))
+                        .redirectErrorStream(true)
+                        .start();
+        try {
+            if (kill.waitFor() != 0 && process.isAlive()) {
+                throw new IOException("kill -%s %d failed".formatted(name, process.pid()));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /**
      * SIGTERM.
      *

@@ -29,7 +29,7 @@ import java.util.function.Supplier;
  * its {@code If-Match} say, does not count. Objects below {@code _aria_s3_batch/} are nobody's table and
  * never held.
  *
- * <p>It also makes {@code If-Match} on PUT what it is on Amazon: compared and written in one step.
+ * <p>It also makes conditions what they are on Amazon: compared and written in one step, whoever else writes.
  * S3Proxy compares first and writes later, and a request held between the two would overwrite anything.
  *
  * <p>Called by the server's request threads; {@link #hold}, {@link #pass} and {@link #end} by another.
@@ -137,7 +137,14 @@ final class HeldWrites extends ForwardingBlobStore {
 
     @Override
     public DeleteObjectResponse removeBlob(DeleteObjectRequest request) {
-        return write("DELETE", request.key(), () -> super.removeBlob(request));
+        return write(
+                "DELETE",
+                request.key(),
+                () -> {
+                    synchronized (this) {
+                        return super.removeBlob(request);
+                    }
+                });
     }
 
     @Override
