@@ -103,7 +103,13 @@ final class Applies {
                     batches.end(batch, batch.givenUp ? Batch.State.ABORTED : Batch.State.APPLIED);
                 }
             }
-            case ApplyOutcome.Discarded discarded -> batches.end(batch, Batch.State.ABORTED);
+            case ApplyOutcome.Discarded discarded -> {
+                if (batch.endedBefore) {
+                    batches.forget(batch);
+                } else {
+                    batches.end(batch, Batch.State.ABORTED);
+                }
+            }
             case ApplyOutcome.Quarantined quarantined -> {
                 batch.state = Batch.State.QUARANTINED;
                 batch.record = quarantined.batch();

@@ -7,6 +7,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyProgress;
 import aria.s3batch.recovery.BatchFolder;
 import aria.s3batch.recovery.BatchRecord;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.BatchLocks;
@@ -66,6 +67,9 @@ final class Batch {
 
     /** From the time when its tables are locked in the bucket until it ends. */
     @Nullable BatchLocks locks;
+
+    /** A commit has begun to write a copy into the bucket, and failed: some of it may be there. */
+    volatile boolean copyLeft;
 
     /** When to give the next sign of life. */
     long renewAtNanos;
@@ -171,7 +175,12 @@ final class Batch {
                 progress.total(),
                 reason,
                 record == null ? null : record.readers().word(),
+                record == null ? null : durability(record).word(),
                 mount == null ? null : mount.directory().toString());
+    }
+
+    private static Durability durability(BatchRecord committed) {
+        return committed.hasCopy() ? Durability.BUCKET : Durability.LOCAL;
     }
 
     /**

@@ -13,6 +13,7 @@ import aria.s3batch.recovery.ApplyForecast;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Outlook;
 import aria.s3batch.recovery.Readers;
@@ -59,6 +60,7 @@ public final class BatchConductor implements Agent {
      * What the conductor works with; all of it may be simulated.
      *
      * @param readers for commits that do not say
+     * @param durability likewise
      */
     public record Rooms(
             ObjectStore store,
@@ -69,6 +71,7 @@ public final class BatchConductor implements Agent {
             Recovery recovery,
             TableLocks locks,
             Readers readers,
+            Durability durability,
             Executor workers,
             NanoClock nanoClock,
             InstantSource clock,
@@ -115,7 +118,7 @@ public final class BatchConductor implements Agent {
             batch.reason = record.reason();
         }
         for (Recovery.Orphan orphan : found.orphans()) {
-            Batch batch = adopt(orphan.batch(), orphan.tables());
+            Batch batch = adopt(orphan.batch(), orphan.tables(), "");
             batch.orphan = orphan;
             batch.state = Batch.State.QUARANTINED;
             batch.reason = orphan.reason();
@@ -131,16 +134,19 @@ public final class BatchConductor implements Agent {
 
     private Batch adopt(BatchRecord record) throws IOException {
         Batch batch =
-                adopt(record.id(), record.tables().stream().map(t -> t.base().table()).toList());
+                adopt(
+                        record.id(),
+                        record.tables().stream().map(t -> t.base().table()).toList(),
+                        record.copy());
         batch.record = record;
         return batch;
     }
 
-    private Batch adopt(BatchId id, List<TableName> tables) throws IOException {
+    private Batch adopt(BatchId id, List<TableName> tables, String copy) throws IOException {
         var batch = new Batch(id, rooms.recovery().folder(id), tables);
         batch.keptBytes = batch.folder.pageBytes();
         rooms.space().adopt(batch.keptBytes);
-        batch.locks = rooms.locks().resume(id, tables, "");
+        batch.locks = rooms.locks().resume(id, tables, copy);
         batch.renewAtNanos = rooms.nanoClock().nanoTime();
         batches.add(batch);
         return batch;
@@ -307,16 +313,31 @@ public final class BatchConductor implements Agent {
      * nothing to write ends at once, as APPLIED.
      */
     public CompletableFuture<BatchDocument> commit(BatchId id) {
-        return commit(id, rooms.readers());
+        return commit(id, rooms.readers(), rooms.durability());
     }
 
     /** As {@link #commit(BatchId)}, whatever the option {@code readers} says. */
     public CompletableFuture<BatchDocument> commit(BatchId id, Readers readers) {
+        return commit(id, readers, rooms.durability());
+    }
+
+    /** As {@link #commit(BatchId)}, whatever the options say; null: as they say. */
+    public CompletableFuture<BatchDocument> commit(
+            BatchId id, @Nullable Readers readers, @Nullable Durability durability) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
                     refuseStopping();
-                    new Commit(rooms, mounts, inbox, batches, leases, batch, readers).start(answer);
+                    new Commit(
+                                    rooms,
+                                    mounts,
+                                    inbox,
+                                    batches,
+                                    leases,
+                                    batch,
+                                    readers == null ? rooms.readers() : readers,
+                                    durability == null ? rooms.durability() : durability)
+                            .start(answer);
                 });
     }
 
@@ -363,7 +384,7 @@ public final class BatchConductor implements Agent {
         inbox.work(
                 answer,
                 waiting -> {
-                    leases.release(locks);
+                    leases.release(batch, locks);
                     inbox.result(waiting, ended -> ended.complete(batches.end(batch, state)));
                 });
     }
@@ -609,7 +630,7 @@ public final class BatchConductor implements Agent {
         for (Batch batch : batches.all()) {
             BatchLocks locks = batch.locks;
             if (batch.state == Batch.State.OPEN && locks != null) {
-                inbox.work(new CompletableFuture<>(), ignored -> leases.release(locks));
+                inbox.work(new CompletableFuture<>(), ignored -> leases.release(batch, locks));
             }
         }
     }

@@ -88,6 +88,7 @@ final class Begin {
         @Nullable BatchLocks locks = null;
         try {
             locks = rooms.locks().acquire(batch.id, batch.tables);
+            leases.dropCopies(locks.displaced());
             for (BaseTable base : BaseTable.readAll(rooms.store(), batch.tables)) {
                 open.add(open(batch, open.size(), base));
             }
@@ -95,7 +96,7 @@ final class Begin {
             if (locks == null) {
                 leases.noteLeft();
             } else {
-                leases.release(locks);
+                leases.release(batch, locks);
             }
             inbox.result(
                     answer,

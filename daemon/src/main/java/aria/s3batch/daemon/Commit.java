@@ -3,9 +3,11 @@ package aria.s3batch.daemon;
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.diskcache.StagedPages;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.BatchLocks;
+import aria.s3batch.s3block.StoreUnreachableException;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -23,7 +25,8 @@ import java.util.concurrent.CompletableFuture;
  * unknown what is on disk, and ends the daemon.
  *
  * <p>Invariants: W2 a commit is answered after {@link Committer#makeDurable} returned, never before. W6 it is
- * made durable when its locks say that it is committed, never before: they do not expire then.
+ * made durable when its locks say that it is committed, never before: they do not expire then. W7 its copy, if
+ * it is to have one, is whole before its locks name it; a refusal deletes it first.
  */
 final class Commit {
     private static final Logger log = LoggerFactory.getLogger(Commit.class);
@@ -35,6 +38,7 @@ final class Commit {
     private final Leases leases;
     private final Batch batch;
     private final Readers readers;
+    private final Durability durability;
     private final List<StagedPages> staged = new ArrayList<>();
     private @Nullable Mounted mounted;
 
@@ -45,7 +49,8 @@ final class Commit {
             Batches batches,
             Leases leases,
             Batch batch,
-            Readers readers) {
+            Readers readers,
+            Durability durability) {
         this.rooms = rooms;
         this.mounts = mounts;
         this.inbox = inbox;
@@ -53,6 +58,7 @@ final class Commit {
         this.leases = leases;
         this.batch = batch;
         this.readers = readers;
+        this.durability = durability;
     }
 
     /** In the conductor's thread, as are the results of the worker. */
@@ -80,17 +86,24 @@ final class Commit {
         try {
             locks.confirm(); // first: who has the table now says more than what he has changed
             checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
+            dropCopies();
             if (!checked.isEmpty()) {
-                locks.commit("");
+                if (durability == Durability.BUCKET) {
+                    batch.copyLeft = true;
+                    checked = rooms.committer().copy(checked, locks);
+                }
+                locks.commit(checked.batch().copy());
+                batch.copyLeft = false;
             }
         } catch (IOException | RuntimeException e) {
             locks.reopen();
-            inbox.result(answer, waiting -> reopen(e, waiting));
+            Exception refusal = withdrawn(e);
+            inbox.result(answer, waiting -> reopen(refusal, waiting));
             return;
         }
         if (checked.isEmpty()) {
             detach();
-            leases.release(locks);
+            leases.release(batch, locks);
             inbox.result(
                     answer,
                     waiting -> {
@@ -100,9 +113,36 @@ final class Commit {
                     });
             return;
         }
-        rooms.committer().makeDurable(checked);
+        Committer.Checked named = checked;
+        rooms.committer().makeDurable(named);
         detach();
-        inbox.result(answer, waiting -> committed(checked, waiting));
+        inbox.result(answer, waiting -> committed(named, waiting));
+    }
+
+    private void dropCopies() throws IOException {
+        if (batch.copyLeft) {
+            rooms.committer().dropCopies(batch.id);
+            batch.copyLeft = false;
+        }
+    }
+
+    /**
+     * W7. The refusal to answer, when the copy does not count any more. While nobody answers it may: should
+     * its locks say that it is committed, and its host be lost before they can be renewed.
+     */
+    private Exception withdrawn(Exception refusal) {
+        try {
+            dropCopies();
+            return refusal;
+        } catch (IOException e) {
+            var unclear =
+                    new StoreUnreachableException(
+                            "batch %s is not committed, but what there is of its copy in the bucket cannot be deleted now (%s): if this host is lost before it can be, another may find the batch committed. Commit it again, or abort it"
+                                    .formatted(batch.id, e.getMessage()),
+                            e);
+            unclear.addSuppressed(refusal);
+            return unclear;
+        }
     }
 
     private void detach() {
@@ -138,6 +178,7 @@ final class Commit {
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("pages", batch.pages)
                 .addKeyValue("readers", readers.word())
+                .addKeyValue("durability", durability.word())
                 .log("batch committed");
         answer.complete(batch.document());
     }

@@ -13,13 +13,19 @@ import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.LocalDisk;
 import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.recovery.Applier;
+import aria.s3batch.recovery.BucketJournal;
+import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
+import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.EndpointFacts;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.StoreRefusedException;
+import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.TableLocks;
 
 import org.agrona.concurrent.AgentRunner;
@@ -118,8 +124,8 @@ public final class Daemon implements AutoCloseable {
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
         disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
         var recovery = new Recovery(journal, disk, cacheDir);
-        Recovery.Found found = recovery.run();
         TableLocks locks = locks(settings, ownerId, store);
+        Recovery.Found found = resumeOwn(recovery, rescue(store, locks, journal, recovery));
         BatchConductor conductor = startConductor(store, journal, recovery, found, locks, random);
         Mounts mounts =
                 opened(
@@ -165,6 +171,28 @@ public final class Daemon implements AutoCloseable {
                         Files.readString(kernel.resolve("random/boot_id")).strip());
         return new TableLocks(
                 store, owner, settings.lockLease(), System::nanoTime, InstantSource.system());
+    }
+
+    static Rescue rescue(
+            ObjectStore store, TableLocks locks, CommitJournal journal, Recovery recovery) {
+        // it reads, one object after another
+        var copies = new BucketJournal(store, Runnable::run);
+        return new Rescue(store, locks, journal, recovery, copies);
+    }
+
+    /** What disk and bucket say of batches of this cache directory. */
+    static Recovery.Found resumeOwn(Recovery recovery, Rescue rescue) throws IOException {
+        Recovery.Found found = recovery.run();
+        try {
+            return rescue.resumeOwn(found);
+        } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
+            log.atWarn()
+                    .addKeyValue("cause", e.getMessage())
+                    .log(
+                            "copies of batches in the bucket cannot be looked at now; their tables"
+                                    + " stay locked until the next start");
+            return found;
+        }
     }
 
     /**
@@ -244,6 +272,7 @@ public final class Daemon implements AutoCloseable {
                                 recovery,
                                 locks,
                                 settings.readers(),
+                                settings.durability(),
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,

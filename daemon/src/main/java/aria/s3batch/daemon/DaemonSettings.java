@@ -1,5 +1,6 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.StoreSettings;
 
@@ -23,6 +24,7 @@ import java.util.Locale;
  * @param blockCacheSizeBytes {@code block-cache-size}: most disk for blocks read from S3
  * @param applyConcurrency {@code apply-concurrency}: blocks in flight while batches are applied
  * @param readers {@code readers}: what servers see of a batch, where its commit does not say
+ * @param durability {@code durability}: what a batch survives, where its commit does not say
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
  * @param lockLease {@code lock-lease}: how long other daemons wait for a sign of life before they take over
  *     the lock of an open batch
@@ -37,6 +39,7 @@ public record DaemonSettings(
         long blockCacheSizeBytes,
         int applyConcurrency,
         Readers readers,
+        Durability durability,
         Duration fenceWait,
         Duration lockLease,
         boolean singleHost) {
@@ -105,6 +108,7 @@ public record DaemonSettings(
                 options.size(OptionName.BLOCK_CACHE_SIZE, DEFAULT_BLOCK_CACHE_SIZE, SIZE_MIN),
                 applyConcurrency,
                 readers(options),
+                durability(options),
                 options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX),
                 Duration.ofSeconds(
                         options.number(
@@ -121,6 +125,15 @@ public record DaemonSettings(
             return Readers.ofWord(word.toLowerCase(Locale.ROOT));
         } catch (IllegalArgumentException e) {
             throw options.bad(OptionName.READERS, Readers.words());
+        }
+    }
+
+    private static Durability durability(OptionSources options) throws SettingsException {
+        String word = options.text(OptionName.DURABILITY, Durability.LOCAL.word());
+        try {
+            return Durability.ofWord(word.toLowerCase(Locale.ROOT));
+        } catch (IllegalArgumentException e) {
+            throw options.bad(OptionName.DURABILITY, Durability.words());
         }
     }
 

@@ -1,5 +1,6 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.format.BatchId;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.LockLostException;
 
@@ -8,7 +9,9 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Signs of life for the locks of all batches, three in each lease, and what becomes of locks that nobody
@@ -28,6 +31,9 @@ final class Leases {
     private volatile boolean leftOver = true;
 
     private long releaseLeftAtNanos;
+
+    /** Batches that were never committed, and of which copies may be in the bucket. */
+    private final Set<BatchId> copiesLeft = ConcurrentHashMap.newKeySet();
 
     Leases(BatchConductor.Rooms rooms, Inbox inbox, Batches batches) {
         this.rooms = rooms;
@@ -78,6 +84,11 @@ final class Leases {
 
     private void releaseLeft() {
         try {
+            for (BatchId batch :
+                    List.copyOf(copiesLeft)) { // before the locks by which they are found
+                rooms.committer().dropCopies(batch);
+                copiesLeft.remove(batch);
+            }
             rooms.locks().releaseLeft();
         } catch (IOException e) {
             leftOver = true;
@@ -87,9 +98,16 @@ final class Leases {
         }
     }
 
-    /** Releases the locks of a batch that has not been committed. On a worker. */
-    void release(BatchLocks locks) {
+    /**
+     * Releases the locks of a batch that has not been committed, when nothing is left of a copy. On a worker.
+     */
+    void release(Batch batch, BatchLocks locks) {
         try {
+            if (batch.copyLeft) {
+                copiesLeft.add(batch.id);
+                rooms.committer().dropCopies(batch.id);
+                copiesLeft.remove(batch.id);
+            }
             locks.release();
         } catch (IOException e) {
             locks.abandon();
@@ -98,6 +116,22 @@ final class Leases {
                     .addKeyValue("batch", locks.batch())
                     .addKeyValue("cause", e.getMessage())
                     .log("locks cannot be released now; trying again later");
+        }
+    }
+
+    /** Deletes what batches have left in the bucket that can never be committed. On a worker. */
+    void dropCopies(Set<BatchId> never) {
+        for (BatchId batch : never) {
+            try {
+                rooms.committer().dropCopies(batch);
+            } catch (IOException e) {
+                copiesLeft.add(batch);
+                noteLeft();
+                log.atWarn()
+                        .addKeyValue("batch", batch)
+                        .addKeyValue("cause", e.getMessage())
+                        .log("copies of a batch cannot be deleted now; trying again later");
+            }
         }
     }
 

@@ -3,11 +3,13 @@ package aria.s3batch.daemon;
 import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.LocalDisk;
+import aria.s3batch.format.BatchId;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.ApplyProgress;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
@@ -24,6 +26,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -40,6 +43,9 @@ public final class OfflineRecovery {
     public interface Listener {
         /** A batch is about to be applied; {@code progress} moves while it is. */
         void applying(BatchRecord batch, ApplyProgress progress);
+
+        /** Locks of other hosts are about to be watched for their lease. */
+        void watching();
     }
 
     /** What became of one batch that was committed. */
@@ -50,12 +56,21 @@ public final class OfflineRecovery {
      * @param quarantined kept from before; they need an operator
      * @param orphans committed batches that the journal lost; they need an operator, too
      * @param discarded open batches whose pages were deleted
+     * @param left batches of other hosts that were not taken over
      */
     public record Result(
             List<Applied> applied,
             List<BatchRecord> quarantined,
             List<Recovery.Orphan> orphans,
-            int discarded) {}
+            int discarded,
+            List<Rescue.Left> left) {}
+
+    /**
+     * Which batches of other hosts to bring back from their copies in the bucket.
+     *
+     * @param asked none: all
+     */
+    public record FromBucket(Set<BatchId> asked) {}
 
     /**
      * Recovers. Killed at any point, it can be run again.
@@ -64,7 +79,9 @@ public final class OfflineRecovery {
      *     conditions, and {@code single-host} is not set
      * @throws IOException journal or disk failed; run it again when they are well
      */
-    public static Result run(DaemonSettings settings, Listener listener) throws IOException {
+    public static Result run(
+            DaemonSettings settings, Optional<FromBucket> fromBucket, Listener listener)
+            throws IOException {
         var cacheDir = new CacheDirectory(settings.cacheDir());
         var disk = new LocalDisk();
         var random = new SecureRandom();
@@ -78,9 +95,19 @@ public final class OfflineRecovery {
             assert lock != null;
             Mounts.detachStale(cacheDir.root());
             var recovery = new Recovery(journal, disk, cacheDir);
-            Recovery.Found found = recovery.run();
-            if (!found.committed().isEmpty()) {
+            TableLocks locks = Daemon.locks(settings, OwnerFile.id(cacheDir, disk, random), store);
+            Rescue rescue = Daemon.rescue(store, locks, journal, recovery);
+            Recovery.Found found = Daemon.resumeOwn(recovery, rescue);
+            List<BatchRecord> committed = new ArrayList<>(found.committed());
+            List<Rescue.Left> left = List.of();
+            if (fromBucket.isPresent() || !committed.isEmpty()) {
                 requireConditions(settings, store);
+            }
+            if (fromBucket.isPresent()) {
+                listener.watching();
+                Rescue.Rescued rescued = rescue.takeOver(fromBucket.get().asked(), new Sleep());
+                committed.addAll(rescued.taken());
+                left = rescued.left();
             }
             var applier =
                     new Applier(
@@ -93,20 +120,23 @@ public final class OfflineRecovery {
                             Runtime.getRuntime().maxMemory() * 3 / 8,
                             settings.fenceWait(),
                             new Sleep());
-            TableLocks locks = Daemon.locks(settings, OwnerFile.id(cacheDir, disk, random), store);
             found.quarantined().forEach(batch -> resume(locks, batch));
             List<Applied> applied = new ArrayList<>();
-            for (BatchRecord batch : found.committed()) {
+            for (BatchRecord batch : committed) {
                 var progress = new ApplyProgress();
                 listener.applying(batch, progress);
-                ApplyOutcome outcome =
-                        applier.apply(
-                                batch,
-                                recovery.folder(batch.id()),
-                                resume(locks, batch),
-                                progress,
-                                () -> false);
-                applied.add(new Applied(batch, outcome));
+                BatchLocks held = resume(locks, batch);
+                try (var signs = SignsOfLife.of(held, locks.lease())) {
+                    assert signs != null;
+                    ApplyOutcome outcome =
+                            applier.apply(
+                                    batch,
+                                    recovery.folder(batch.id()),
+                                    held,
+                                    progress,
+                                    () -> false);
+                    applied.add(new Applied(batch, outcome));
+                }
             }
             for (BatchRecord batch : found.ended()) {
                 applier.apply(
@@ -120,7 +150,8 @@ public final class OfflineRecovery {
                 locks.resume(orphan.batch(), orphan.tables(), "");
             }
             releaseLeft(locks);
-            return new Result(applied, found.quarantined(), found.orphans(), found.discarded());
+            return new Result(
+                    applied, found.quarantined(), found.orphans(), found.discarded(), left);
         }
     }
 
@@ -138,7 +169,9 @@ public final class OfflineRecovery {
 
     private static BatchLocks resume(TableLocks locks, BatchRecord batch) {
         return locks.resume(
-                batch.id(), batch.tables().stream().map(t -> t.base().table()).toList(), "");
+                batch.id(),
+                batch.tables().stream().map(t -> t.base().table()).toList(),
+                batch.copy());
     }
 
     /** Locks of batches that were open, and are discarded now; until it succeeds they expire by themselves. */

@@ -22,6 +22,7 @@ enum OptionName {
     BLOCK_CACHE_SIZE,
     APPLY_CONCURRENCY,
     READERS,
+    DURABILITY,
     FENCE_WAIT,
     LOCK_LEASE,
     SINGLE_HOST;

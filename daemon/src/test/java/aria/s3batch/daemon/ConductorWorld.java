@@ -14,6 +14,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
@@ -71,6 +72,9 @@ final class ConductorWorld implements AutoCloseable {
 
     /** What commits ask for that do not say; from the next start on. */
     Readers readers = Readers.FENCE;
+
+    /** As {@link #readers}. */
+    Durability durability = Durability.LOCAL;
 
     private BatchConductor conductor;
     private CacheSpace space;
@@ -151,6 +155,7 @@ final class ConductorWorld implements AutoCloseable {
                                 () -> nanos,
                                 () -> Instant.ofEpochSecond(1_700_000_000)),
                         readers,
+                        durability,
                         workers::add,
                         () -> nanos,
                         () -> Instant.ofEpochSecond(1_700_000_000),

@@ -10,6 +10,7 @@ import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.MemoryJournal;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
@@ -266,6 +267,7 @@ final class Simulation {
                                 () -> nanos,
                                 this::now),
                         Readers.FENCE,
+                        Durability.LOCAL,
                         workers::add,
                         () -> nanos,
                         this::now,

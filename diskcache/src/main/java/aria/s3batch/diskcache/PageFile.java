@@ -65,7 +65,8 @@ public final class PageFile implements Closeable {
      * Creates the file with its header and no slots. After an exception there is no file, unless the disk
      * refused to delete it too.
      */
-    static PageFile create(Disk disk, Path path, int pageBytes, BatchId batch, TableName table)
+    public static PageFile create(
+            Disk disk, Path path, int pageBytes, BatchId batch, TableName table)
             throws IOException {
         ByteBuffer header = header(pageBytes, batch, table);
         DiskFile file = disk.create(path);
@@ -235,13 +236,13 @@ public final class PageFile implements Closeable {
     }
 
     /** Writes one page; {@code src} keeps its position. After an exception the slot holds anything. */
-    void write(int slot, ByteBuffer src) throws IOException {
+    public void write(int slot, ByteBuffer src) throws IOException {
         assert src.remaining() == pageBytes : src;
         file.write(src.duplicate(), offset(slot));
     }
 
     /** On return all slots survive power loss, if the file's name does. Never repeat a failed sync. */
-    void sync() throws IOException {
+    public void sync() throws IOException {
         file.sync();
     }
 

@@ -35,6 +35,8 @@ public final class AriaS3Batchd {
           --readers=MODE           what servers see while a batch is applied: fence, an error;
                                    refresh, a mixture, and the new rows after it; none, a mixture
                                    until FLUSH TABLES (fence)
+          --durability=MODE        what a committed batch survives: local, crashes of its host;
+                                   bucket, the loss of its host: a copy goes into the bucket (local)
           --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
           --single-host            nobody else writes to the bucket's tables; without it, an
                                    endpoint that ignores conditions on PUT is refused

@@ -30,10 +30,12 @@ final class CommitCommand extends DaemonVerb {
 
     @Mixin ReadersOption readers = new ReadersOption();
 
+    @Mixin DurabilityOption durability = new DurabilityOption();
+
     @Override
     void run(DaemonClient daemon) throws ProblemException {
         String id = batchId(batch);
-        var committing = new Committing(daemon, output, id, readers.word());
+        var committing = new Committing(daemon, output, id, readers.word(), durability.word());
         BatchStateDocument committed = committing.commit();
         if (noWait) {
             output.result(

@@ -22,18 +22,26 @@ final class Committing {
     private final Output output;
     private final String batch;
     private final @Nullable String readers;
+    private final @Nullable String durability;
 
     /** What to say when this program ends now; empty for nothing. */
     private volatile String atEnd = "";
 
     /**
      * @param readers what they see meanwhile; null: as the daemon's option says
+     * @param durability what it survives; likewise
      */
-    Committing(DaemonClient daemon, Output output, String batch, @Nullable String readers) {
+    Committing(
+            DaemonClient daemon,
+            Output output,
+            String batch,
+            @Nullable String readers,
+            @Nullable String durability) {
         this.daemon = daemon;
         this.output = output;
         this.batch = batch;
         this.readers = readers;
+        this.durability = durability;
         Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted, "say-where-it-is"));
     }
 
@@ -48,7 +56,7 @@ final class Committing {
                 "batch %1$s was being committed; whether it is, says: aria_s3_batch status %1$s"
                         .formatted(batch);
         try {
-            return daemon.commit(batch, readers);
+            return daemon.commit(batch, readers, durability);
         } catch (NoAnswerException e) {
             if (!e.sent()) {
                 throw e;

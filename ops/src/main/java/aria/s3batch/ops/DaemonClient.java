@@ -36,6 +36,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -118,7 +119,7 @@ final class DaemonClient implements AutoCloseable {
     }
 
     /**
-     * @param readers as for {@link #commit(String, String)}
+     * @param readers as for {@link #commit}
      */
     PlanDocument plan(String batch, @Nullable String readers) throws ProblemException {
         Request request = request(HttpMethod.GET, path(batch) + "/plan", PAGES_LIMIT);
@@ -132,18 +133,21 @@ final class DaemonClient implements AutoCloseable {
         return plan(batch, null);
     }
 
-    /** As {@link #commit(String, String)}, as the daemon's option {@code readers} says. */
-    BatchStateDocument commit(String batch) throws ProblemException {
-        return commit(batch, null);
-    }
-
     /**
      * On return the batch cannot be lost.
      *
      * @param readers fence, refresh or none; null: as the daemon's option says
+     * @param durability local or bucket; likewise
      */
-    BatchStateDocument commit(String batch, @Nullable String readers) throws ProblemException {
-        Map<String, String> body = readers == null ? Map.of() : Map.of("readers", readers);
+    BatchStateDocument commit(String batch, @Nullable String readers, @Nullable String durability)
+            throws ProblemException {
+        Map<String, String> body = new TreeMap<>();
+        if (readers != null) {
+            body.put("readers", readers);
+        }
+        if (durability != null) {
+            body.put("durability", durability);
+        }
         return json(
                 sendJson(path(batch) + "/commit", body, COMMIT_LIMIT), BatchStateDocument.class);
     }

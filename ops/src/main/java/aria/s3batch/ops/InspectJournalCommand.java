@@ -38,6 +38,7 @@ final class InspectJournalCommand extends Verb {
             String reason,
             String readers,
             String fence,
+            String durability,
             List<JournaledTable> tables) {}
 
     private record JournaledTable(
@@ -81,6 +82,7 @@ final class InspectJournalCommand extends Verb {
                             batch.reason(),
                             batch.readers().word(),
                             journal.fence(batch.id()).name().toLowerCase(Locale.ROOT),
+                            batch.hasCopy() ? "bucket, copy " + batch.copy() : "local",
                             tables));
         }
         return new JournalDocument(dir.toString(), batches);
@@ -113,13 +115,14 @@ final class InspectJournalCommand extends Verb {
         for (JournaledBatch batch : document.batches()) {
             output.out()
                     .println(
-                            "%s %s, committed %s, readers %s, fence %s"
+                            "%s %s, committed %s, readers %s, fence %s, durability %s"
                                     .formatted(
                                             batch.batch(),
                                             batch.state(),
                                             batch.committedAt(),
                                             batch.readers(),
-                                            batch.fence()));
+                                            batch.fence(),
+                                            batch.durability()));
             if (!batch.reason().isEmpty()) {
                 output.out().println("  " + batch.reason());
             }

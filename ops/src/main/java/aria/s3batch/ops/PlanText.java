@@ -41,5 +41,16 @@ final class PlanText {
                         "cost      %.4f USD of requests, at the list price of S3 Standard,"
                                 + " us-east-1",
                         plan.costUsd()));
+        PlanDocument.CopyPlan copy = plan.copy();
+        out.println(
+                String.format(
+                        Locale.ROOT,
+                        "          with durability=bucket besides, before commit answers, %d PUT"
+                                + " and %s up; after it %d LIST, %d DELETE; %.4f USD",
+                        copy.puts(),
+                        Sizes.of(copy.bytesUp()),
+                        copy.lists(),
+                        copy.deletes(),
+                        copy.costUsd()));
     }
 }

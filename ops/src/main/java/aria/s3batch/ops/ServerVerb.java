@@ -26,6 +26,8 @@ abstract class ServerVerb extends DaemonVerb {
 
     @Mixin final ReadersOption readers = new ReadersOption();
 
+    @Mixin final DurabilityOption durability = new DurabilityOption();
+
     @Parameters(
             arity = "1..*",
             paramLabel = "TABLE",
@@ -121,7 +123,7 @@ abstract class ServerVerb extends DaemonVerb {
             planned(plan, work.abort());
             return;
         }
-        applied(work.commit(readers.word()));
+        applied(work.commit(readers.word(), durability.word()));
     }
 
     /** Root mounts for everybody; any other user for itself alone. */

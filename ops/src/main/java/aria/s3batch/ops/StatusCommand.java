@@ -120,6 +120,9 @@ final class StatusCommand extends DaemonVerb {
         for (String table : batch.tables()) {
             line(INDENT + table);
         }
+        if ("bucket".equals(batch.durability())) {
+            line(INDENT + "survives the loss of its host: a copy of it is in the bucket");
+        }
         if (batch.mount() != null) {
             line(INDENT + "mounted at " + batch.mount());
         }

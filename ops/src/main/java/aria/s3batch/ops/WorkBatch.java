@@ -224,11 +224,13 @@ final class WorkBatch {
      * On return the batch is applied.
      *
      * @param readers what they see meanwhile; null: as the daemon's option says
+     * @param durability what it survives; likewise
      * @throws ProblemException refused, and to be aborted; or the answer is unknown, see {@link
      *     Committing#commit}
      */
-    BatchDocument commit(@Nullable String readers) throws ProblemException {
-        var committing = new Committing(daemon, output, batch, readers);
+    BatchDocument commit(@Nullable String readers, @Nullable String durability)
+            throws ProblemException {
+        var committing = new Committing(daemon, output, batch, readers, durability);
         leaveOpen(Phase.COMMITTING);
         try {
             committing.commit();

@@ -189,7 +189,8 @@ final class FakeDaemon implements AutoCloseable {
                             3 << 20,
                             4 << 20,
                             null,
-                            0.0001);
+                            0.0001,
+                            new PlanDocument.CopyPlan(2, 1, 2, 9 * 8192, 0.00002));
             case "commit" -> new BatchStateDocument(BATCH, "COMMITTED");
             case "abort" -> new BatchStateDocument(BATCH, "ABORTED");
             case "resolve" ->
@@ -308,6 +309,15 @@ final class FakeDaemon implements AutoCloseable {
 
     static BatchDocument state(String state, long done, long total, @Nullable String reason) {
         return new BatchDocument(
-                BATCH, state, List.of("fx_shared.plain"), 9, done, total, reason, "fence", null);
+                BATCH,
+                state,
+                List.of("fx_shared.plain"),
+                9,
+                done,
+                total,
+                reason,
+                "fence",
+                "local",
+                null);
     }
 }

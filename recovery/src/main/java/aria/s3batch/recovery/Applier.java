@@ -12,6 +12,7 @@ import aria.s3batch.s3block.LockedStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
+import aria.s3batch.s3block.TableLock;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -34,9 +35,13 @@ import java.util.function.BooleanSupplier;
  * fence no block is written before every {@code frm} and {@code aria} of the batch is gone and statements
  * that had begun have been waited for; the journal knows of the fence before the first of them goes. A7
  * nothing is written but under the batch's locks, which are released when the journal says that it has
- * ended, and before it forgets.
+ * ended, and before it forgets. A8 the copy in the bucket is deleted when the journal says that the batch has
+ * ended, and before its locks are released; in between, another daemon's batch gets a note for that one.
  */
 public final class Applier {
+    /** Of a batch that has ended in another way than being applied: its reason in the journal. */
+    static final String DISCARDED = "discarded";
+
     private final Rooms rooms;
 
     /** Waits between attempts: a thread's sleep in the daemon, a step of its clock in a simulator. */
@@ -129,7 +134,13 @@ public final class Applier {
             BooleanSupplier stop)
             throws IOException {
         if (batch.state() == BatchRecord.State.ENDED) {
-            return end(batch, folder, locks, new ApplyOutcome.Applied());
+            return end(
+                    batch,
+                    folder,
+                    locks,
+                    batch.reason().equals(DISCARDED)
+                            ? new ApplyOutcome.Discarded()
+                            : new ApplyOutcome.Applied());
         }
         boolean discarded = batch.state() == BatchRecord.State.DISCARDED;
         try (var work = new BatchWork(rooms.under(locks), batch, folder, progress)) {
@@ -137,14 +148,23 @@ public final class Applier {
                 patience(batch).answered(() -> confirmed(locks));
                 if (!discarded) {
                     work.apply(stop);
-                } else if (work.fence() != Fence.DOWN) {
-                    work.lowerFence();
+                } else {
+                    if (batch.hasCopy()) { // nobody is to finish what was given up
+                        copies(rooms.under(locks)).delete(batch.id());
+                    }
+                    if (work.fence() != Fence.DOWN) {
+                        work.lowerFence();
+                    }
                 }
             } catch (StoppedException e) {
                 return new ApplyOutcome.Stopped();
             } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
                 return waiting(work, batch, e);
             } catch (LockLostException e) {
+                Optional<ApplyOutcome> elsewhere = endElsewhere(batch, folder, locks);
+                if (elsewhere.isPresent()) {
+                    return elsewhere.get();
+                }
                 if (!discarded || !e.isHeldByAnother()) {
                     return quarantined(batch, lostIn(work, e));
                 }
@@ -161,6 +181,52 @@ public final class Applier {
                 folder,
                 locks,
                 discarded ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied());
+    }
+
+    /**
+     * What becomes of a batch that another daemon has taken over, to finish it from its copy: it waits for
+     * that, and then ends here, too. Empty if none has.
+     */
+    private Optional<ApplyOutcome> endElsewhere(
+            BatchRecord batch, BatchFolder folder, BatchLocks locks) throws IOException {
+        if (!batch.hasCopy()) {
+            return Optional.empty();
+        }
+        try {
+            // the locks first: they go when the note is there
+            Optional<TableLock> finisher = locks.finisher();
+            Optional<String> finished = copies(rooms).finished(batch.id());
+            if (finished.isPresent()) {
+                boolean discarded = finished.get().equals(DISCARDED);
+                return Optional.of(
+                        end(
+                                batch,
+                                folder,
+                                locks,
+                                discarded
+                                        ? new ApplyOutcome.Discarded()
+                                        : new ApplyOutcome.Applied()));
+            }
+            return finisher.map(
+                    lock ->
+                            new ApplyOutcome.Waiting(
+                                    "it is being finished from its copy in the bucket by %s, which has taken it over; nothing is written here any more"
+                                            .formatted(lock.owner().inWords()),
+                                    batch));
+        } catch (StoreUnreachableException
+                | StoreRefusedException
+                | BucketMissingException
+                | DamagedTableException e) {
+            return Optional.of(
+                    new ApplyOutcome.Waiting(
+                            "its locks are lost, and who has them cannot be read now: "
+                                    + e.getMessage(),
+                            batch));
+        }
+    }
+
+    private BucketJournal copies(Rooms writing) {
+        return new BucketJournal(writing.store(), writing.executor());
     }
 
     private Patience patience(BatchRecord batch) {
@@ -235,10 +301,12 @@ public final class Applier {
     private ApplyOutcome end(
             BatchRecord batch, BatchFolder folder, BatchLocks locks, ApplyOutcome outcome)
             throws IOException {
-        BatchRecord ended = batch.with(BatchRecord.State.ENDED, "", false);
+        String how = outcome instanceof ApplyOutcome.Discarded ? DISCARDED : "";
+        BatchRecord ended = batch.with(BatchRecord.State.ENDED, how, false);
         rooms.journal().update(ended);
         folder.delete();
         try {
+            deleteCopies(ended, locks);
             patience(batch).answered(() -> released(locks));
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             return new ApplyOutcome.Waiting(
@@ -246,5 +314,23 @@ public final class Applier {
         }
         rooms.journal().forget(batch.id());
         return outcome;
+    }
+
+    /** A8. While another daemon finishes the batch, the copy is that one's. */
+    private void deleteCopies(BatchRecord ended, BatchLocks locks) throws IOException {
+        if (!ended.hasCopy()) {
+            return;
+        }
+        try {
+            locks.confirm();
+            BucketJournal copies = copies(rooms.under(locks));
+            copies.delete(ended.id());
+            if (ended.rescued()) {
+                String how = ended.reason().equals(DISCARDED) ? DISCARDED : "applied";
+                copies.noteFinished(ended.id(), how, locks);
+            }
+        } catch (LockLostException e) {
+            copies(rooms).forgetFinished(ended.id());
+        }
     }
 }

@@ -19,6 +19,7 @@ import java.util.Optional;
  *     the lock
  * @param puts the lock's among them, when it says that the batch is committed; not its signs of life
  * @param bytesUp decoded bytes: a compressed table sends less
+ * @param bytesStaged of the staged pages
  */
 public record ApplyForecast(
         long pages,
@@ -30,9 +31,10 @@ public record ApplyForecast(
         long gets,
         long puts,
         long bytesDown,
-        long bytesUp) {
+        long bytesUp,
+        long bytesStaged) {
 
-    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /**
      * @param pages of this table, sealed for as long as the call takes
@@ -64,7 +66,7 @@ public record ApplyForecast(
         List<BlockRecord> touched =
                 ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
         if (touched.isEmpty() && !headerChanged) {
-            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
         long created = 0;
         long deletes = 0;
@@ -120,7 +122,13 @@ public record ApplyForecast(
                 gets,
                 copies + blocks + headersPut + definitionsPut + definitions,
                 bytesDown,
-                bytesUp);
+                bytesUp,
+                table.cache().pages() * record.geometry().pageBytes());
+    }
+
+    /** Objects that a copy in the bucket would have, the record included. */
+    public long copyObjects() {
+        return isNothing() ? 0 : BucketJournal.objects(bytesStaged);
     }
 
     /** Whether there is nothing to write. */
@@ -146,6 +154,7 @@ public record ApplyForecast(
                 gets + other.gets,
                 puts + other.puts,
                 bytesDown + other.bytesDown,
-                bytesUp + other.bytesUp);
+                bytesUp + other.bytesUp,
+                bytesStaged + other.bytesStaged);
     }
 }

@@ -10,6 +10,8 @@ import java.util.List;
  * @param committedAtMillis when, by the clock of the host that committed it
  * @param reason why it is quarantined; empty otherwise
  * @param force whether an operator chose to apply it over foreign writes
+ * @param copy the name of its copy in the bucket, see {@link BucketJournal}; empty: there is none
+ * @param rescued whether another host committed it, for which a note is left when it has ended
  * @param definitions those of all its tables, each once
  */
 public record BatchRecord(
@@ -19,6 +21,8 @@ public record BatchRecord(
         String reason,
         boolean force,
         Readers readers,
+        String copy,
+        boolean rescued,
         List<DefinitionRecord> definitions,
         List<TableRecord> tables) {
 
@@ -51,6 +55,34 @@ public record BatchRecord(
 
     BatchRecord with(State newState, String newReason, boolean newForce) {
         return new BatchRecord(
-                id, newState, committedAtMillis, newReason, newForce, readers, definitions, tables);
+                id,
+                newState,
+                committedAtMillis,
+                newReason,
+                newForce,
+                readers,
+                copy,
+                rescued,
+                definitions,
+                tables);
+    }
+
+    BatchRecord withCopy(String name, boolean byAnother) {
+        return new BatchRecord(
+                id,
+                state,
+                committedAtMillis,
+                reason,
+                force,
+                readers,
+                name,
+                byAnother,
+                definitions,
+                tables);
+    }
+
+    /** Whether it survives the loss of its host. */
+    public boolean hasCopy() {
+        return !copy.isEmpty();
     }
 }

@@ -15,6 +15,7 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BaseTable;
+import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +41,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * Commits a batch (DESIGN, "Journal and commit"): {@link #check} proves that it may be committed, and
- * changes nothing; {@link #makeDurable} is the step after which it cannot be lost.
+ * changes nothing; {@link #copy} puts a copy into the bucket, for batches that are to survive their host;
+ * {@link #makeDurable} is the step after which a batch cannot be lost.
  *
  * <p>Invariants: C1 no table has a header that breaks {@link HeaderRules}. C2 each file is exactly as long
  * as its header says. C3 {@code aria}, {@code frm} and every touched block are what the batch is based
@@ -61,9 +64,10 @@ public final class Committer {
     private final Executor executor;
     private final int concurrency;
     private final RandomGenerator random;
+    private final BucketJournal copies;
 
     /**
-     * @param random of which new versions of definitions are made
+     * @param random of which new versions of definitions are made, and names of copies
      */
     public Committer(
             ObjectStore store,
@@ -80,6 +84,7 @@ public final class Committer {
         this.executor = executor;
         this.concurrency = concurrency;
         this.random = random;
+        this.copies = new BucketJournal(store, executor);
     }
 
     /**
@@ -97,6 +102,10 @@ public final class Committer {
         public boolean isEmpty() {
             return batch.tables().stream().noneMatch(TableRecord::headerChanged)
                     && blocks.stream().allMatch(List::isEmpty);
+        }
+
+        private Checked withCopy(String name) {
+            return new Checked(folder, batch.withCopy(name, false), blocks, tables);
         }
     }
 
@@ -147,6 +156,8 @@ public final class Committer {
                         "",
                         false,
                         readers,
+                        "",
+                        false,
                         List.copyOf(definitions.values()),
                         records);
         var checked = new Checked(folder, batch, blocks, tables);
@@ -380,6 +391,28 @@ public final class Committer {
                 throw new DamagedTableException(key, expected + " bytes", stored + " bytes");
             }
         }
+    }
+
+    /**
+     * Writes a copy into the bucket, under a name that no other attempt has. It counts when all locks of the
+     * batch name it, see {@link BatchLocks#commit}.
+     *
+     * @return what to make durable then; its batch has the name
+     * @throws IOException some of the copy may be there, see {@link #dropCopies}; the batch stays open
+     */
+    public Checked copy(Checked checked, BatchLocks locks) throws IOException {
+        Checked named = checked.withCopy(HexFormat.of().toHexDigits(random.nextLong()));
+        copies.write(named.batch(), named.blocks(), named.folder(), locks);
+        return named;
+    }
+
+    /**
+     * Deletes what there is of copies of a batch that is not committed.
+     *
+     * @throws IOException nobody answers: some may be left
+     */
+    public void dropCopies(BatchId batch) throws IOException {
+        copies.delete(batch);
     }
 
     /**

@@ -11,6 +11,8 @@ import java.io.IOException;
 public final class CorruptJournalException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    private final String found;
+
     CorruptJournalException(String place, String found, @Nullable Throwable cause) {
         super(
                 ("the journal is damaged at %s: %s. Nothing was changed. Keep a copy of the cache"
@@ -19,5 +21,11 @@ public final class CorruptJournalException extends IOException {
                      + " tables")
                         .formatted(place, found),
                 cause);
+        this.found = found;
+    }
+
+    /** What is wrong with what was read, without where. */
+    String found() {
+        return found;
     }
 }

@@ -15,7 +15,7 @@ import java.util.zip.CRC32C;
  * <pre>
  * offset size type field    meaning
  *      0    2 u16  magic    0xA353
- *      2    1 u8   kind     1 batch, 2 page table of a block, 3 object done, 4 journal format, 5 fence
+ *      2    1 u8   kind     1 batch, 2 page table of a block, 3 object done, 4 journal format, 5 fence, 6 copy
  *      3    1 u8   version  1
  *      4    n -    body     see {@link RecordCodec}
  *  4 + n    4 u32  crc      CRC-32C of key, then bytes [0, 4 + n)
@@ -34,7 +34,9 @@ final class JournalValue {
         BLOCK(2),
         OBJECT_DONE(3),
         FORMAT(4),
-        FENCE(5);
+        FENCE(5),
+        /** In the bucket, see {@link BucketJournal}. */
+        COPY(6);
 
         private final int code;
 

@@ -22,10 +22,11 @@ import java.util.function.ToIntFunction;
 
 /**
  * Bodies of journal values. Big-endian; {@code bytes} and {@code text} are a u32 length, then so many
- * bytes (text in UTF-8). Since format 2.
+ * bytes (text in UTF-8). Since format 3.
  *
  * <pre>
  * batch:  u8 state, u64 committedAtMillis, text reason, u8 force, u8 readers,
+ *         text copy in the bucket, u8 rescued,
  *         u16 definitions, then each: text database, text table, bytes frm, text its ETag,
  *         bytes new version (16, or none),
  *         u16 tables, then each: text database, text table, bytes base header, text its ETag,
@@ -34,7 +35,7 @@ import java.util.function.ToIntFunction;
  *         u16 page in block, u32 slot, u32 CRC-32C
  * done:   text ETag
  * fence:  u8 0 down, 1 rising, 2 up
- * format: u32 2
+ * format: u32 3
  * </pre>
  */
 final class RecordCodec {
@@ -46,6 +47,8 @@ final class RecordCodec {
         writeText(out, batch.reason());
         out.writeBoolean(batch.force());
         out.writeByte(batch.readers().code());
+        writeText(out, batch.copy());
+        out.writeBoolean(batch.rescued());
         out.writeShort(batch.definitions().size());
         for (DefinitionRecord definition : batch.definitions()) {
             write(definition.table(), out);
@@ -72,6 +75,8 @@ final class RecordCodec {
         String reason = readText(in);
         boolean force = in.readBoolean();
         Readers readers = ofCode(Readers.values(), Readers::code, in, "readers");
+        String copy = readText(in);
+        boolean rescued = in.readBoolean();
         int definitionCount = in.readUnsignedShort();
         Map<TableName, DefinitionRecord> definitions = new LinkedHashMap<>();
         for (int i = 0; i < definitionCount; i++) {
@@ -110,6 +115,8 @@ final class RecordCodec {
                 reason,
                 force,
                 readers,
+                copy,
+                rescued,
                 List.copyOf(definitions.values()),
                 tables);
     }

@@ -157,7 +157,7 @@ public final class Recovery {
                 journal.update(discarded);
                 return discarded;
             }
-            BatchRecord ended = batch.with(BatchRecord.State.ENDED, "", false);
+            BatchRecord ended = batch.with(BatchRecord.State.ENDED, Applier.DISCARDED, false);
             journal.update(ended);
             return ended;
         }

@@ -33,7 +33,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * The {@link CommitJournal} in RocksDB. Keys sort so that one scan reads a batch; big-endian. Since
- * format 2; checked with RocksDB 11.1.
+ * format 3; checked with RocksDB 11.1.
  *
  * <pre>
  * 'F'                                                          format
@@ -49,7 +49,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * its {@link BatchFolder}, written before the commit is answered.
  */
 public final class RocksJournal implements CommitJournal {
-    private static final int FORMAT = 2;
+    private static final int FORMAT = 3;
     private static final byte[] FORMAT_KEY = {'F'};
     private static final long WRITE_BUFFER_BYTES = 8 << 20;
 

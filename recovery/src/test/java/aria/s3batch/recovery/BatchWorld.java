@@ -38,6 +38,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -51,6 +52,7 @@ import java.util.concurrent.RejectedExecutionException;
 final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
+    static final Duration LEASE = Duration.ofSeconds(30);
     private static final String LOCKS = "_aria_s3_batch/locks/";
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
@@ -72,6 +74,7 @@ final class BatchWorld implements AutoCloseable {
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
     final TableLocks locks;
+    final Rescue rescue;
     private final List<OpenTable> begun = new ArrayList<>();
 
     /** Of the batch that was begun here, or goes on here. */
@@ -79,6 +82,14 @@ final class BatchWorld implements AutoCloseable {
 
     /** What commits ask for: what they see is nobody's business but in tests of it. */
     Readers readers = Readers.NONE;
+
+    /** Likewise, what they are to survive. */
+    Durability durability = Durability.LOCAL;
+
+    private boolean copyLeft;
+
+    /** By its clock, that passes while somebody watches. */
+    private long nanos;
 
     BatchWorld(ObjectStore store, Disk disk, CommitJournal journal) throws IOException {
         this(store, disk, journal, 1);
@@ -88,6 +99,11 @@ final class BatchWorld implements AutoCloseable {
      * @param seed of what is random in a process
      */
     BatchWorld(ObjectStore store, Disk disk, CommitJournal journal, long seed) throws IOException {
+        this(store, disk, journal, seed, new LockOwner("0123456789abcdef", "host", seed, "boot"));
+    }
+
+    BatchWorld(ObjectStore store, Disk disk, CommitJournal journal, long seed, LockOwner owner)
+            throws IOException {
         this.store = store;
         this.disk = disk;
         this.journal = journal;
@@ -97,8 +113,10 @@ final class BatchWorld implements AutoCloseable {
         this.committer =
                 new Committer(
                         store, journal, disk, clock, Runnable::run, 4, new SplittableRandom(seed));
-        var owner = new LockOwner("0123456789abcdef", "host", seed, "boot");
-        this.locks = new TableLocks(store, owner, Duration.ofSeconds(30), () -> 0, clock);
+        this.locks = new TableLocks(store, owner, LEASE, () -> nanos, clock);
+        this.rescue =
+                new Rescue(
+                        store, locks, journal, recovery, new BucketJournal(store, Runnable::run));
         this.applier =
                 new Applier(
                         store,
@@ -177,20 +195,39 @@ final class BatchWorld implements AutoCloseable {
         Committer.Checked checked = committer.check(folder(), tables, staged, readers);
         BatchLocks locked = held(checked.batch());
         try {
+            dropCopies();
             if (!checked.isEmpty()) {
-                locked.commit("");
+                if (durability == Durability.BUCKET) {
+                    copyLeft = true;
+                    checked = committer.copy(checked, locked);
+                }
+                locked.commit(checked.batch().copy());
+                copyLeft = false;
             }
         } catch (IOException e) {
             locked.reopen();
+            try {
+                dropCopies();
+            } catch (IOException left) {
+                e.addSuppressed(left);
+            }
             throw e;
         }
         return checked;
+    }
+
+    private void dropCopies() throws IOException {
+        if (copyLeft) {
+            committer.dropCopies(BATCH);
+            copyLeft = false;
+        }
     }
 
     /** What an abort does, beside discarding the pages. */
     void unlock() throws IOException {
         BatchLocks locked = held;
         if (locked != null) {
+            dropCopies();
             locked.release();
         }
     }
@@ -205,6 +242,15 @@ final class BatchWorld implements AutoCloseable {
         return checked.batch();
     }
 
+    /** What an operator does for hosts that are gone; their batches are to be applied then. */
+    Rescue.Rescued rescue() throws IOException {
+        return rescue.takeOver(Set.of(), this::pass);
+    }
+
+    void pass(Duration duration) {
+        nanos += duration.toNanos();
+    }
+
     ApplyOutcome apply(BatchRecord batch) throws IOException {
         return applier.apply(batch, folder(), held(batch), progress, () -> false);
     }
@@ -214,7 +260,7 @@ final class BatchWorld implements AutoCloseable {
         BatchLocks known = held;
         if (known == null) {
             List<TableName> tables = batch.tables().stream().map(t -> t.base().table()).toList();
-            known = locks.resume(batch.id(), tables, "");
+            known = locks.resume(batch.id(), tables, batch.copy());
             held = known;
         }
         return known;
@@ -222,7 +268,7 @@ final class BatchWorld implements AutoCloseable {
 
     /** What the daemon does at start: every committed batch is applied, every other leaves no lock. */
     Recovery.Found recover() throws IOException {
-        Recovery.Found found = recovery.run();
+        Recovery.Found found = rescue.resumeOwn(recovery.run());
         for (BatchRecord batch : found.committed()) {
             assertThat(apply(batch)).isInstanceOf(ApplyOutcome.Applied.class);
         }

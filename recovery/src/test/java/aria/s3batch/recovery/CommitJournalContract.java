@@ -68,6 +68,8 @@ abstract class CommitJournalContract {
                 "",
                 false,
                 Readers.NONE,
+                "",
+                false,
                 List.of(),
                 List.of());
     }
@@ -164,6 +166,8 @@ abstract class CommitJournalContract {
                         "",
                         true,
                         Readers.FENCE,
+                        "0011223344556677",
+                        true,
                         rows.batch().definitions(),
                         rows.batch().tables().subList(0, 1));
         CommitJournal journal = create();

@@ -58,6 +58,7 @@ final class CrashEverywhereTest {
         for (BatchCase batchCase : batches()) {
             trials.add(new Trial(batchCase, Readers.FENCE));
         }
+        trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.BUCKET));
         return trials;
     }
 

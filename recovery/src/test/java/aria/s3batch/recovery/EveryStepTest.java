@@ -3,6 +3,7 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.recovery.Steps.Fault;
+import aria.s3batch.s3block.StoreUnreachableException;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +37,7 @@ final class EveryStepTest {
         for (BatchCase batchCase : LONG ? Trial.everyCase() : Trial.synthetic()) {
             trials.add(new Trial(batchCase, Readers.FENCE));
         }
+        trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.BUCKET));
         return trials;
     }
 
@@ -222,13 +224,24 @@ final class EveryStepTest {
         boolean recover() throws IOException {
             return run(
                     started -> {
-                        Recovery.Found found = started.recovery.run();
+                        Recovery.Found found = looked(started);
                         assertThat(found.orphans()).isEmpty();
                         assertThat(found.committed()).hasSize(1);
                         boolean ended = applied(started, found.committed().getFirst());
                         released(started);
                         return ended;
                     });
+        }
+
+        /** A daemon starts also if it cannot look for copies just now. */
+        private Recovery.Found looked(BatchWorld started) throws IOException {
+            Recovery.Found found = started.recovery.run();
+            try {
+                return started.rescue.resumeOwn(found);
+            } catch (StoreUnreachableException e) {
+                assertInjected(e);
+                return found;
+            }
         }
 
         private void released(BatchWorld started) throws IOException {

@@ -44,6 +44,8 @@ record JournalRows(BatchRecord batch, List<List<BlockRecord>> blocks) {
                         random.nextBoolean() ? "" : "ein Gründ \n with 'quotes' " + seed,
                         random.nextBoolean(),
                         readers[random.nextInt(readers.length)],
+                        random.nextBoolean() ? "" : "00112233445566" + (10 + random.nextInt(89)),
+                        random.nextBoolean(),
                         definitions,
                         tables),
                 blocks);

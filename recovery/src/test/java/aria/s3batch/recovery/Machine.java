@@ -26,6 +26,9 @@ final class Machine {
     /** What the batches of its processes ask for. */
     Readers readers = Readers.NONE;
 
+    /** Likewise. */
+    Durability durability = Durability.LOCAL;
+
     private Machine(Journal journal) throws IOException {
         this.journal = journal;
         disk.createDirectories(BatchWorld.CACHE_DIR.root());
@@ -55,6 +58,7 @@ final class Machine {
         var process =
                 new BatchWorld(steps.over(bucket), steps.over(disk), steps.over(next), ++processes);
         process.readers = readers;
+        process.durability = durability;
         return process;
     }
 

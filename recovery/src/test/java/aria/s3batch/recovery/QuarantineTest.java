@@ -445,6 +445,8 @@ final class QuarantineTest {
                         "",
                         false,
                         batch.readers(),
+                        "",
+                        false,
                         batch.definitions(),
                         batch.tables());
         journal.commit(other, List.of(journal.blocks(batch.id(), 0)));

@@ -731,7 +731,7 @@ final class ReadersTest {
                     assertThat(test.process().apply(left)).isEqualTo(new ApplyOutcome.Discarded());
                 }
                 for (BatchRecord left : found.ended()) {
-                    assertThat(test.process().apply(left)).isEqualTo(new ApplyOutcome.Applied());
+                    assertThat(test.process().apply(left)).isEqualTo(new ApplyOutcome.Discarded());
                 }
                 for (BatchRecord left : found.quarantined()) { // nothing was decided durably
                     BatchRecord again = test.process().recovery.resolve(left, Resolution.DISCARD);

@@ -19,6 +19,7 @@ import java.util.stream.IntStream;
 final class Trial {
     final BatchCase batchCase;
     final Readers readers;
+    final Durability durability;
 
     /** Every call from the start of the process to the end of apply. */
     final List<Steps.Point> points;
@@ -37,8 +38,13 @@ final class Trial {
     }
 
     Trial(BatchCase batchCase, Readers readers) throws IOException {
+        this(batchCase, readers, Durability.LOCAL);
+    }
+
+    Trial(BatchCase batchCase, Readers readers, Durability durability) throws IOException {
         this.batchCase = batchCase;
         this.readers = readers;
+        this.durability = durability;
         this.before = batchCase.before();
         Machine machine = loaded(Machine.inMemory());
         Steps counted = Steps.never();
@@ -94,6 +100,7 @@ final class Trial {
     /** The machine with the tables of the batch in its bucket. */
     Machine loaded(Machine machine) throws IOException {
         machine.readers = readers;
+        machine.durability = durability;
         BatchWorld.load(machine.store, before);
         return machine;
     }
@@ -105,12 +112,22 @@ final class Trial {
         return process.commit(tables);
     }
 
-    /** The step of a clean run at which the journal makes the batch durable. */
+    /**
+     * The step of a clean run that makes the batch durable: the journal's, or if there is a copy, the last of
+     * the locks' that names it.
+     */
     int commitPoint() {
-        return IntStream.range(0, points.size())
-                .filter(step -> points.get(step).name().equals("journal commit"))
-                .findFirst()
-                .orElseThrow();
+        int journal =
+                IntStream.range(0, points.size())
+                        .filter(step -> points.get(step).name().equals("journal commit"))
+                        .findFirst()
+                        .orElseThrow();
+        return durability == Durability.LOCAL
+                ? journal
+                : IntStream.range(0, journal)
+                        .filter(step -> points.get(step).name().startsWith("PUT _aria_s3_batch/l"))
+                        .max()
+                        .orElseThrow();
     }
 
     /** Whether the bucket holds the table as before the batch, or as it leaves it, to the last byte. */
@@ -167,6 +184,9 @@ final class Trial {
 
     @Override
     public String toString() {
-        return batchCase + ", readers " + readers.word();
+        return batchCase
+                + ", readers "
+                + readers.word()
+                + (durability == Durability.BUCKET ? ", durability bucket" : "");
     }
 }

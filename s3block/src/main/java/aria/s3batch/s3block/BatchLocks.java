@@ -14,7 +14,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * The locks of one batch, by table. Safe for use by many threads; one at a time asks the store.
@@ -32,6 +34,7 @@ public final class BatchLocks {
     private final TableLocks.Rooms rooms;
     private final BatchId batch;
     private final Map<TableName, Held> held = new TreeMap<>();
+    private final Set<BatchId> displaced = new TreeSet<>();
     private TableLock.State state;
     private String journal;
     private boolean released;
@@ -104,6 +107,7 @@ public final class BatchLocks {
             condition = found.map(f -> Condition.ifMatch(f.etag())).orElse(Condition.ifAbsent());
             long epoch = found.map(f -> f.lock().epoch() + 1).orElse(1L);
             if (found.isPresent()) {
+                displaced.add(found.get().lock().batch());
                 log.atInfo()
                         .addKeyValue("table", table.display())
                         .addKeyValue("from", found.get().lock().holder())
@@ -122,6 +126,98 @@ public final class BatchLocks {
                             rooms.lease(),
                             journal);
         }
+    }
+
+    /**
+     * The batches from which locks were taken over: none of them can be committed any more. What they have
+     * left elsewhere is this one's to clear away.
+     */
+    public synchronized Set<BatchId> displaced() {
+        return Set.copyOf(displaced);
+    }
+
+    /**
+     * L3, for {@link TableLocks#takeOver}.
+     *
+     * @param won whether the first lock of the batch is this daemon's already
+     */
+    synchronized void takeOver(TableName table, boolean won) throws IOException {
+        var mine = new Held(table);
+        held.put(table, mine);
+        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+            BucketLocks.Found found = BucketLocks.read(rooms.store(), table).orElse(null);
+            if (found == null || !found.lock().batch().equals(batch)) {
+                throw new LockLostException(batch, table, found == null ? null : found.lock());
+            }
+            TableLock before = found.lock();
+            boolean own = before.isOf(rooms.owner(), batch);
+            if (!own && !won && locks.watch(found).isPositive()) {
+                throw TableLockedException.alive(before);
+            }
+            long sent = rooms.nanoTime().getAsLong();
+            Instant now = rooms.clock().instant();
+            var lock =
+                    new TableLock(
+                            table,
+                            batch,
+                            state,
+                            rooms.owner(),
+                            own ? before.epoch() : before.epoch() + 1,
+                            before.renewal() + 1,
+                            own ? before.since() : now,
+                            now,
+                            rooms.lease(),
+                            journal);
+            Condition condition = Condition.ifMatch(found.etag());
+            switch (rooms.writes().write(BucketLocks.key(table), lock.encode(), condition, batch)) {
+                case PutOutcome.Landed landed -> {
+                    mine.lock = lock;
+                    mine.etag = landed.etag();
+                    locks.forgetSighting(table);
+                    confirmed(sent);
+                    if (!own) {
+                        log.atInfo()
+                                .addKeyValue("table", table.display())
+                                .addKeyValue("from", before.holder())
+                                .log("committed lock is taken over");
+                    }
+                    return;
+                }
+                case PutOutcome.Unknown unknown -> throw unclear(unknown.cause());
+                case PutOutcome.ForeignWrite _ -> {
+                    // looked at again: it was renewed, or another takes it over
+                }
+            }
+        }
+        throw changing(table);
+    }
+
+    /**
+     * Looks who finishes the batch, whose locks are lost: another owner that has locks of it now. Empty if
+     * nobody does. A GET a table.
+     */
+    public synchronized Optional<TableLock> finisher() throws IOException {
+        for (TableName table : held.keySet()) {
+            Optional<TableLock> now =
+                    BucketLocks.read(rooms.store(), table)
+                            .map(BucketLocks.Found::lock)
+                            .filter(lock -> lock.batch().equals(batch))
+                            .filter(lock -> !lock.isOf(rooms.owner(), batch));
+            if (now.isPresent()) {
+                return now;
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** In whose name the locks are held. */
+    public LockOwner owner() {
+        return rooms.owner();
+    }
+
+    /** The time that goes into locks; for people. */
+    public Instant now() {
+        return rooms.clock().instant();
     }
 
     void resume(TableName table) {

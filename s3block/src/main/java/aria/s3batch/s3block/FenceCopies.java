@@ -23,6 +23,13 @@ public final class FenceCopies {
         return PREFIX + batch + "/" + key;
     }
 
+    /** Whether a batch has laid copies aside: its fence may be up. One listing. */
+    public static boolean exist(ObjectStore store, BatchId batch) throws IOException {
+        boolean[] any = new boolean[1];
+        store.list(PREFIX + batch + "/", copy -> any[0] = true);
+        return any[0];
+    }
+
     /**
      * Why an object that every table has is not there: to be asked when it was missed. A listing of the
      * batches that have a fence up, and a HEAD for each. Fences come and go meanwhile: that there is none is

@@ -16,7 +16,7 @@ public record LockOwner(String id, String host, long pid, String bootId) {
     }
 
     /** For messages. */
-    String inWords() {
+    public String inWords() {
         return "process %d on %s".formatted(pid, host);
     }
 }

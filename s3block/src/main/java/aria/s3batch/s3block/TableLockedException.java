@@ -23,6 +23,21 @@ public final class TableLockedException extends IOException {
         return lock;
     }
 
+    private TableLockedException(TableLock lock, String message) {
+        super(message);
+        this.lock = lock;
+    }
+
+    /** One that was to be taken over from a host that is gone. */
+    static TableLockedException alive(TableLock lock) {
+        return new TableLockedException(
+                lock,
+                ("%s is locked by %s, and that daemon lives: it has renewed the lock within the"
+                     + " last %d s. It finishes the batch itself. Nothing was taken over")
+                        .formatted(
+                                lock.table().display(), lock.holder(), lock.lease().toSeconds()));
+    }
+
     private static String next(TableLock lock, Duration left) {
         return switch (lock.state()) {
             case OPEN ->

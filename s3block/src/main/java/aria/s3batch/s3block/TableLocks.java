@@ -24,8 +24,9 @@ import java.util.function.LongSupplier;
  *
  * <p>Invariants: L1 a lock is created by {@code If-None-Match} and changed or removed by {@code If-Match}
  * alone. L2 an open lock of another owner is taken over only after it was seen unchanged for its lease, on
- * this process's own clock: no two clocks are compared. L3 a committed lock of another owner is never
- * taken over here. L4 a lock that a former process of this cache directory left, on this host, is taken
+ * this process's own clock: no two clocks are compared. L3 a committed lock of another owner is
+ * taken over by {@link #takeOver} alone, to finish the very same batch, and only after it was seen unchanged as
+ * in L2: then whoever takes the first lock in the order of tables has won the others, too. L4 a lock that a former process of this cache directory left, on this host, is taken
  * back at once: it is gone, for one process at a time has the directory.
  */
 public final class TableLocks {
@@ -105,6 +106,52 @@ public final class TableLocks {
         var locks = new BatchLocks(this, batch, TableLock.State.COMMITTED, journal);
         definitions(tables).forEach(locks::resume);
         return locks;
+    }
+
+    /**
+     * How long a lock must still be seen unchanged before {@link #takeOver} takes it: from the first time that
+     * it is asked about this version of it. None for one's own.
+     */
+    public Duration watch(BucketLocks.Found found) {
+        return isOwn(found.lock()) ? Duration.ZERO : unchangedFor(found, found.lock().lease());
+    }
+
+    /** In whose name locks are held. */
+    public LockOwner owner() {
+        return rooms.owner();
+    }
+
+    /** Whether processes of this cache directory, on this host, have written the lock. */
+    public boolean isOwn(TableLock lock) {
+        return lock.owner().isSameHome(rooms.owner());
+    }
+
+    /**
+     * Takes the locks of a batch over from the daemon that has it and is gone; they are this daemon's then,
+     * one epoch on, and keep it from being committed or applied there. Killed on the way, it can be run again. L3.
+     *
+     * @param tables all of the batch that have a lock of it
+     * @param copy as {@link BatchLocks#commit} has it, if the batch is to be finished; empty: to be given up
+     * @throws TableLockedException somebody gave a sign of life, or was faster
+     * @throws LockLostException one of them is another batch's, or gone
+     * @throws IOException nobody answers; some may be taken
+     */
+    public BatchLocks takeOver(BatchId batch, Collection<TableName> tables, String copy)
+            throws IOException {
+        live.add(batch);
+        TableLock.State state = copy.isEmpty() ? TableLock.State.OPEN : TableLock.State.COMMITTED;
+        var locks = new BatchLocks(this, batch, state, copy);
+        try {
+            boolean won = false;
+            for (TableName table : definitions(tables)) {
+                locks.takeOver(table, won);
+                won = true;
+            }
+            return locks;
+        } catch (IOException | RuntimeException e) {
+            live.remove(batch);
+            throw e;
+        }
     }
 
     private static List<TableName> definitions(Collection<TableName> tables) {

@@ -15,6 +15,8 @@ import java.util.List;
  * @param blocksTotal objects that the batch writes or deletes; 0 until it is committed
  * @param reason why it is quarantined or waits, with what to do; null otherwise
  * @param readers what they see of it: fence, refresh or none; null before it is committed
+ * @param durability what it survives: local, or bucket, also the loss of its host; null before it is
+ *     committed
  * @param mount the directory where its tables are mounted; null if they are not
  */
 public record BatchDocument(
@@ -26,4 +28,5 @@ public record BatchDocument(
         long blocksTotal,
         @Nullable String reason,
         @Nullable String readers,
+        @Nullable String durability,
         @Nullable String mount) {}

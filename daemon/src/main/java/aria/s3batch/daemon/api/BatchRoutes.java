@@ -3,6 +3,7 @@ package aria.s3batch.daemon.api;
 import aria.s3batch.daemon.BatchConductor;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 
@@ -42,7 +43,9 @@ public final class BatchRoutes {
             @JsonProperty("tables") @Nullable List<String> tables,
             @JsonProperty("bound") boolean bound) {}
 
-    private record CommitRequest(@JsonProperty("readers") @Nullable String readers) {}
+    private record CommitRequest(
+            @JsonProperty("readers") @Nullable String readers,
+            @JsonProperty("durability") @Nullable String durability) {}
 
     private record ResolveRequest(@JsonProperty("action") @Nullable String action) {}
 
@@ -97,16 +100,22 @@ public final class BatchRoutes {
 
     Routes.Reply commit(String batch, Request request) throws Exception {
         BatchId id = BatchId.parse(batch);
-        String word = readersOf(request);
+        CommitRequest asked = commitRequest(request);
+        String readers = asked.readers();
+        String durability = asked.durability();
         return state(
-                (word == null ? conductor.commit(id) : conductor.commit(id, Readers.ofWord(word)))
+                conductor
+                        .commit(
+                                id,
+                                readers == null ? null : Readers.ofWord(readers),
+                                durability == null ? null : Durability.ofWord(durability))
                         .get());
     }
 
-    /** A commit need not have a body: then the option {@code readers} says. */
-    private static @Nullable String readersOf(Request request) throws IOException {
+    /** A commit need not have a body: then the options say. */
+    private static CommitRequest commitRequest(Request request) throws IOException {
         byte[] body = Routes.body(request, BODY_BYTES_MAX);
-        return body.length == 0 ? null : read(body, CommitRequest.class).readers();
+        return body.length == 0 ? new CommitRequest(null, null) : read(body, CommitRequest.class);
     }
 
     Routes.Reply abort(String batch) throws Exception {

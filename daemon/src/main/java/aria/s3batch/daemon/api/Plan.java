@@ -49,6 +49,15 @@ final class Plan {
                 sum.bytesDown(),
                 bytesUp,
                 rate.map(bytesPerSecond -> bytesUp / bytesPerSecond).orElse(null),
-                sum.puts() * USD_PER_PUT + (sum.gets() + sum.heads()) * USD_PER_GET);
+                sum.puts() * USD_PER_PUT + (sum.gets() + sum.heads()) * USD_PER_GET,
+                copy(sum));
+    }
+
+    /** A LIST, by which it is deleted, costs as much as a PUT; a DELETE nothing. */
+    private static PlanDocument.CopyPlan copy(ApplyForecast sum) {
+        long objects = sum.copyObjects();
+        long lists = objects == 0 ? 0 : 1;
+        return new PlanDocument.CopyPlan(
+                objects, lists, objects, sum.bytesStaged(), (objects + lists) * USD_PER_PUT);
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
  * @param bytesUp upper bound: compressed tables send less
  * @param seconds at the rate that this daemon measured in earlier applies; null before the first
  * @param costUsd requests at the list price of S3 Standard in us-east-1; transfer inside a region is free
+ * @param copy what durability=bucket costs beside that
  */
 public record PlanDocument(
         String batch,
@@ -24,7 +25,15 @@ public record PlanDocument(
         long bytesDown,
         long bytesUp,
         @Nullable Double seconds,
-        double costUsd) {
+        double costUsd,
+        CopyPlan copy) {
+
+    /**
+     * A copy of the batch in the bucket: written before commit answers, deleted when the batch is applied.
+     *
+     * @param bytesUp before the answer; the record beside it is small
+     */
+    public record CopyPlan(long puts, long lists, long deletes, long bytesUp, double costUsd) {}
 
     /**
      * @param blocks objects rewritten or new, the header not counted

@@ -116,9 +116,12 @@ class ApiServerTest {
         assertThat(http.put(batch + DATA + "?page=3", page(3, 7)).status()).isEqualTo(204);
         assertThat(http.get(batch + DATA + "?page=3").body()).isEqualTo(page(3, 7));
         JsonNode plan = http.get(batch + "/plan").json();
-        // the block, aria and frm, a copy of each of these two, and the lock
+        // the block, aria and frm, and a copy of each of these two; the lock
         assertThat(plan.get("puts").asInt()).isEqualTo(6);
         assertThat(http.get(batch + "/plan?readers=none").json().get("puts").asInt()).isEqualTo(2);
+        // a record and the page
+        assertThat(plan.get("copy").get("puts").asInt()).isEqualTo(2);
+        assertThat(plan.get("copy").get("bytesUp").asInt()).isEqualTo(PAGE);
         assertThat(plan.get("seconds").isNull()).isTrue();
 
         Answer committed = http.post(batch + "/commit", "");

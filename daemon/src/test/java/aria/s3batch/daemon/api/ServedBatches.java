@@ -11,6 +11,7 @@ import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
@@ -115,6 +116,7 @@ final class ServedBatches implements AutoCloseable {
                                         System::nanoTime,
                                         clock),
                                 Readers.FENCE,
+                                Durability.LOCAL,
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,
