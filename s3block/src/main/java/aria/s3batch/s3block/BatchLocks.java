@@ -86,8 +86,11 @@ public final class BatchLocks {
                         table, batch, state, rooms.owner(), 1, 0, now, now, rooms.lease(), journal);
         Condition condition = Condition.ifAbsent();
         for (int attempt = 1; ; attempt++) {
+            String key = BucketLocks.key(table);
             PutOutcome outcome =
-                    rooms.writes().write(BucketLocks.key(table), lock.encode(), condition, batch);
+                    condition instanceof Condition.IfMatch
+                            ? locks.takeOver(key, lock.encode(), condition, batch)
+                            : rooms.writes().write(key, lock.encode(), condition, batch);
             if (outcome instanceof PutOutcome.Landed landed) {
                 mine.lock = lock;
                 mine.etag = landed.etag();

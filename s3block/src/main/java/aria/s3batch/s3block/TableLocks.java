@@ -49,6 +49,9 @@ public final class TableLocks {
     /** Batches of this process that have locks, or are getting them. */
     private final Set<BatchId> live = ConcurrentHashMap.newKeySet();
 
+    /** Held while a lock is taken over, or released as left. */
+    private final Object takeovers = new Object();
+
     private final Map<TableName, Sighting> sightings = new ConcurrentHashMap<>();
 
     /**
@@ -167,18 +170,36 @@ public final class TableLocks {
     public int releaseLeft() throws IOException {
         int released = 0;
         for (TableName table : BucketLocks.tables(rooms.store())) {
-            Optional<BucketLocks.Found> found = readable(table);
-            if (found.isPresent()
-                    && isLeft(found.get().lock())
-                    && BucketLocks.remove(rooms.store(), found.get())) {
-                log.atInfo()
-                        .addKeyValue("table", table.display())
-                        .addKeyValue("batch", found.get().lock().batch())
-                        .log("lock of a former process released");
-                released++;
+            synchronized (takeovers) {
+                released += releaseLeft(table) ? 1 : 0;
             }
         }
         return released;
+    }
+
+    private boolean releaseLeft(TableName table) throws IOException {
+        Optional<BucketLocks.Found> found = readable(table);
+        if (found.isEmpty()
+                || !isLeft(found.get().lock())
+                || !BucketLocks.remove(rooms.store(), found.get())) {
+            return false;
+        }
+        log.atInfo()
+                .addKeyValue("table", table.display())
+                .addKeyValue("batch", found.get().lock().batch())
+                .log("lock of a former process released");
+        return true;
+    }
+
+    /**
+     * Writes a lock over one that was found. Not while left ones are being released, for some endpoints
+     * delete whatever is there.
+     */
+    PutOutcome takeOver(String key, byte[] lock, Condition condition, BatchId batch)
+            throws IOException {
+        synchronized (takeovers) {
+            return rooms.writes().write(key, lock, condition, batch);
+        }
     }
 
     private Optional<BucketLocks.Found> readable(TableName table) throws IOException {
