@@ -43,7 +43,6 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HexFormat;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -53,7 +52,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
-import java.util.random.RandomGenerator;
 
 /**
  * All rooms of the daemon, opened in the order in which they depend on one another and closed in reverse.
@@ -119,14 +117,14 @@ public final class Daemon implements AutoCloseable {
         opened(CacheDirLock.take(cacheDir, disk));
         Mounts.detachStale(cacheDir.root());
         var random = new SecureRandom();
-        AwsObjectStore store =
-                opened(AwsObjectStore.connect(settings.store(), ownerId(cacheDir, random)));
+        String ownerId = OwnerFile.id(cacheDir, disk, random);
+        AwsObjectStore store = opened(AwsObjectStore.connect(settings.store(), ownerId));
         EndpointFacts facts = probe(settings, store);
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
         disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
         var recovery = new Recovery(journal, disk, cacheDir);
-        TableLocks locks = locks(settings, cacheDir, store, random);
+        TableLocks locks = locks(settings, ownerId, store);
         Recovery.Found found = resumeOwn(recovery, rescue(store, locks, journal, recovery));
         BatchConductor conductor = startConductor(store, journal, recovery, found, locks, random);
         Mounts mounts =
@@ -161,32 +159,13 @@ public final class Daemon implements AutoCloseable {
         return room;
     }
 
-    /**
-     * Says who a cache directory is, the same at every start: its locks are taken back, a probe that was
-     * killed is cleared away by the next.
-     */
-    static String ownerId(CacheDirectory cacheDir, RandomGenerator random) throws IOException {
-        Path file = cacheDir.root().resolve("owner");
-        String known = Files.exists(file) ? Files.readString(file).strip() : "";
-        if (known.matches("[0-9a-f]{16}")) {
-            return known;
-        }
-        String name = HexFormat.of().toHexDigits(random.nextLong());
-        Files.writeString(file, name + "\n"); // lost in a power cut, it is chosen anew
-        return name;
-    }
-
     /** Of the process on a cache directory that runs now. */
-    static TableLocks locks(
-            DaemonSettings settings,
-            CacheDirectory cacheDir,
-            ObjectStore store,
-            RandomGenerator random)
+    static TableLocks locks(DaemonSettings settings, String ownerId, ObjectStore store)
             throws IOException {
         Path kernel = Path.of("/proc/sys/kernel");
         var owner =
                 new LockOwner(
-                        ownerId(cacheDir, random),
+                        ownerId,
                         Files.readString(kernel.resolve("hostname")).strip(),
                         ProcessHandle.current().pid(),
                         Files.readString(kernel.resolve("random/boot_id")).strip());

@@ -88,13 +88,14 @@ public final class OfflineRecovery {
         try (CacheDirLock lock = CacheDirLock.take(cacheDir, disk);
                 RocksJournal journal = RocksJournal.open(cacheDir.root().resolve("journal"));
                 AwsObjectStore store =
-                        AwsObjectStore.connect(settings.store(), Daemon.ownerId(cacheDir, random));
+                        AwsObjectStore.connect(
+                                settings.store(), OwnerFile.id(cacheDir, disk, random));
                 ExecutorService transfers =
                         Executors.newFixedThreadPool(settings.applyConcurrency())) {
             assert lock != null;
             Mounts.detachStale(cacheDir.root());
             var recovery = new Recovery(journal, disk, cacheDir);
-            TableLocks locks = Daemon.locks(settings, cacheDir, store, random);
+            TableLocks locks = Daemon.locks(settings, OwnerFile.id(cacheDir, disk, random), store);
             Rescue rescue = Daemon.rescue(store, locks, journal, recovery);
             Recovery.Found found = Daemon.resumeOwn(recovery, rescue);
             List<BatchRecord> committed = new ArrayList<>(found.committed());

@@ -19,10 +19,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -33,7 +37,8 @@ import java.util.stream.IntStream;
  * committed batch. The daemon acknowledges nothing more, says why, and ends with exit code 1; the next one
  * finds on the disk, after a power cut or without, what was answered.
  *
- * <p>In the full run each sync in turn, otherwise the last of a commit and one of a recovery.
+ * <p>In the full run the first and the last sync of each kind of file and directory, with each of which
+ * {@code EveryStepTest} fails in turn; otherwise the last of a commit and one of a recovery.
  */
 @NeedsFuse
 final class FailedSyncTest {
@@ -170,9 +175,23 @@ final class FailedSyncTest {
         return syncs;
     }
 
-    /** In the full run all of them. */
-    private static int[] chosen(int syncs, int one) {
-        return LONG ? IntStream.rangeClosed(1, syncs).toArray() : new int[] {one};
+    /** Which syncs to fail, counted from 1. */
+    private static SortedSet<Integer> chosen(List<ForgetfulDisk.Call> syncs, int one) {
+        if (!LONG) {
+            return new TreeSet<>(List.of(one));
+        }
+        Map<String, Integer> first = new HashMap<>();
+        Map<String, Integer> last = new HashMap<>();
+        for (int i = 0; i < syncs.size(); i++) {
+            // batches and the journal's files are numbered
+            String kind = syncs.get(i).path().replaceAll("[0-9][0-9A-Z]*", "N");
+            first.putIfAbsent(kind, i + 1);
+            last.put(kind, i + 1);
+        }
+        var chosen = new TreeSet<Integer>(first.values());
+        chosen.addAll(last.values());
+        chosen.add(one);
+        return chosen;
     }
 
     @Test
@@ -193,7 +212,7 @@ final class FailedSyncTest {
                         .orElseThrow();
         int ofCommit = mark + 2; // the mark's directory is the last
         assertThat(syncs.size()).isGreaterThan(ofCommit);
-        for (int n : chosen(syncs.size(), ofCommit)) {
+        for (int n : chosen(syncs, ofCommit)) {
             failSyncOfABatch(n, n <= ofCommit);
         }
     }
@@ -235,7 +254,7 @@ final class FailedSyncTest {
             scene.launch();
             FixtureTable.awaitAllApplied(scene.started());
         }
-        for (int n : chosen(syncs.size(), syncs.size() / 2)) {
+        for (int n : chosen(syncs, syncs.size() / 2)) {
             try (var scene = new Scene()) {
                 commitAndKill(scene);
                 scene.disk.failSync(new SplittableRandom(n), n);
