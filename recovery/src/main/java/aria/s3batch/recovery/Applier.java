@@ -306,7 +306,7 @@ public final class Applier {
         rooms.journal().update(ended);
         folder.delete();
         try {
-            deleteCopies(ended, locks);
+            patience(batch).answered(() -> withoutCopies(ended, locks));
             patience(batch).answered(() -> released(locks));
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             return new ApplyOutcome.Waiting(
@@ -317,9 +317,9 @@ public final class Applier {
     }
 
     /** A8. While another daemon finishes the batch, the copy is that one's. */
-    private void deleteCopies(BatchRecord ended, BatchLocks locks) throws IOException {
+    private BatchLocks withoutCopies(BatchRecord ended, BatchLocks locks) throws IOException {
         if (!ended.hasCopy()) {
-            return;
+            return locks;
         }
         try {
             locks.confirm();
@@ -332,5 +332,6 @@ public final class Applier {
         } catch (LockLostException e) {
             copies(rooms).forgetFinished(ended.id());
         }
+        return locks;
     }
 }

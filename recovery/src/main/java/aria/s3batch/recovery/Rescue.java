@@ -127,8 +127,8 @@ public final class Rescue {
     /**
      * What a crash has left in the bucket of batches of this cache directory that its journal does not know:
      * those that are committed by their copy are brought back, of the others copies and locks are removed.
-     * To be called at start, when the disk is sorted out. A listing; where there are copies, another, and a
-     * GET a lock.
+     * To be called at start, when the disk is sorted out. Two listings, and a GET for each lock in the
+     * bucket.
      *
      * @param found what the disk says
      * @return the same, with what was brought back

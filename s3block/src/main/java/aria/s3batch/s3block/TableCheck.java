@@ -114,7 +114,8 @@ public final class TableCheck {
         Optional<StoredObject> aria = store.get(names.header());
         boolean definition = store.head(names.frm()).isPresent();
         if (aria.isEmpty() || !definition) {
-            IOException missing = FenceCopies.whyMissing(store, table, names.header());
+            String missed = aria.isEmpty() ? names.header() : names.frm();
+            IOException missing = FenceCopies.whyMissing(store, table, missed);
             if (missing instanceof FencedTableException || present.isEmpty() && foreign.isEmpty()) {
                 throw missing;
             }
