@@ -74,6 +74,9 @@ final class Batch {
     /** When to give the next sign of life. */
     long renewAtNanos;
 
+    /** A worker gives one: a store that hangs has one to wait for, however long. */
+    boolean renewing;
+
     /** A worker releases its locks, or takes them again: the rest has to wait. */
     boolean releasing;
 
@@ -130,8 +133,9 @@ final class Batch {
 
     /** From now on it can only be aborted, or, if it is committed, be resolved by an operator. */
     void noteLockLost() {
-        if (state == State.OPEN || state == State.COMMITTING) {
-            reason = lockLost();
+        String loss = lockLost();
+        if (loss != null && (state == State.OPEN || state == State.COMMITTING)) {
+            reason = loss;
         }
     }
 

@@ -2,7 +2,6 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.format.BatchId;
 import aria.s3batch.s3block.BatchLocks;
-import aria.s3batch.s3block.LockLostException;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +30,7 @@ final class Leases {
     private volatile boolean leftOver = true;
 
     private long releaseLeftAtNanos;
+    private boolean releasingLeft;
 
     /** Batches that were never committed, and of which copies may be in the bucket. */
     private final Set<BatchId> copiesLeft = ConcurrentHashMap.newKeySet();
@@ -47,16 +47,19 @@ final class Leases {
     int startDue() {
         int started = 0;
         long now = rooms.nanoClock().nanoTime();
-        if (leftOver && now - releaseLeftAtNanos >= 0) {
+        if (leftOver && !releasingLeft && now - releaseLeftAtNanos >= 0) {
             leftOver = false;
+            releasingLeft = true;
             releaseLeftAtNanos = now + periodNanos;
             inbox.work(new CompletableFuture<>(), ignored -> releaseLeft());
             started++;
         }
         for (Batch batch : List.copyOf(batches.all())) {
             BatchLocks locks = batch.locks;
-            if (locks != null && locks.lost() == null && now - batch.renewAtNanos >= 0) {
+            boolean due = now - batch.renewAtNanos >= 0 && !batch.renewing;
+            if (locks != null && locks.lost() == null && due) {
                 batch.renewAtNanos = now + periodNanos;
+                batch.renewing = true;
                 inbox.work(new CompletableFuture<>(), ignored -> renew(batch, locks));
                 started++;
             }
@@ -72,14 +75,18 @@ final class Leases {
     private void renew(Batch batch, BatchLocks locks) {
         try {
             locks.renew();
-        } catch (LockLostException e) {
-            inbox.result(new CompletableFuture<>(), ignored -> batch.noteLockLost());
-        } catch (IOException e) {
+        } catch (IOException e) { // a lost lock is remembered by the locks
             log.atWarn()
                     .addKeyValue("batch", batch.id)
                     .addKeyValue("cause", e.getMessage())
                     .log("lock cannot be renewed now");
         }
+        inbox.result(
+                new CompletableFuture<>(),
+                ignored -> {
+                    batch.renewing = false;
+                    batch.noteLockLost();
+                });
     }
 
     private void releaseLeft() {
@@ -96,6 +103,7 @@ final class Leases {
                     .addKeyValue("cause", e.getMessage())
                     .log("locks that a former process left cannot be released now");
         }
+        inbox.result(new CompletableFuture<>(), ignored -> releasingLeft = false);
     }
 
     /**

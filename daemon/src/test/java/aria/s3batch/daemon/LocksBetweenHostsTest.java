@@ -241,6 +241,19 @@ class LocksBetweenHostsTest {
         }
     }
 
+    /** Nobody knows how long a store hangs: threads must not gather meanwhile. */
+    @Test
+    void renewalThatHangsIsTheOnlyOneOfItsBatch() throws Exception {
+        world.begin(ORDERS);
+        for (int i = 0; i < 5; i++) {
+            world.pass(LEASE.dividedBy(3));
+            world.cycle();
+            assertThat(world.workers).hasSize(1);
+        }
+        world.settle();
+        assertThat(lock(ORDERS).renewal()).as("one, and then what was due").isBetween(1L, 2L);
+    }
+
     @Test
     void storeThatIsAwayForAWhileCostsNoLock() throws Exception {
         BatchId batch = world.begin(ORDERS);
