@@ -126,7 +126,7 @@ class BatchConductorTest {
         world.settle();
 
         BatchId holder = answered(first).batch();
-        assertRefused(second, Problem.Kind.REFUSED, holder.toString());
+        assertRefused(second, Problem.Kind.REFUSED, holder.toString(), "which is OPEN");
     }
 
     @Test
