@@ -159,7 +159,12 @@ public final class MariaDbServer implements AutoCloseable {
      * @throws IOException a statement failed or took over a minute; the message says which and why
      */
     public String query(String sql) throws IOException {
-        return client(ProcessBuilder.Redirect.PIPE, "--execute=" + sql);
+        return query(sql, STATEMENT_LIMIT);
+    }
+
+    /** As {@link #query(String)}, with another limit. */
+    public String query(String sql, Duration limit) throws IOException {
+        return client(ProcessBuilder.Redirect.PIPE, "--execute=" + sql, limit);
     }
 
     /**
@@ -171,13 +176,17 @@ public final class MariaDbServer implements AutoCloseable {
         Path script = Files.createTempFile(socket.getParent(), "script", ".sql");
         try {
             Files.writeString(script, sql);
-            return client(ProcessBuilder.Redirect.from(script.toFile()), "--database=" + database);
+            return client(
+                    ProcessBuilder.Redirect.from(script.toFile()),
+                    "--database=" + database,
+                    STATEMENT_LIMIT);
         } finally {
             Files.delete(script);
         }
     }
 
-    private String client(ProcessBuilder.Redirect input, String argument) throws IOException {
+    private String client(ProcessBuilder.Redirect input, String argument, Duration limit)
+            throws IOException {
         Path output = Files.createTempFile(socket.getParent(), "query", ".out");
         try {
             List<String> command =
@@ -190,7 +199,7 @@ public final class MariaDbServer implements AutoCloseable {
                             "--default-character-set=utf8mb4",
                             "--skip-column-names",
                             argument);
-            return runOrThrow(command, input, output, STATEMENT_LIMIT).strip();
+            return runOrThrow(command, input, output, limit).strip();
         } finally {
             Files.deleteIfExists(output);
         }

@@ -19,22 +19,24 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.SortedMap;
 
 /**
  * A {@link SyntheticTable} whose data file no heap need hold: pages are made when they are asked for,
  * loaded and compared block by block. It has no index pages.
  */
-final class LargeTable {
-    static final int PAGE_BYTES = SyntheticTable.PAGE_BYTES;
-    static final long BASE_SEED = 1;
-    static final long BATCH_SEED = 2;
+public final class LargeTable {
+    public static final int PAGE_BYTES = SyntheticTable.PAGE_BYTES;
+    public static final long BASE_SEED = 1;
+    public static final long BATCH_SEED = 2;
 
     private final TableName name;
     private final AriaHeader header;
     private final TableGeometry geometry;
     private final int blocks;
 
-    LargeTable(String name, int blockBytes, boolean compressed, int blocks) throws IOException {
+    public LargeTable(String name, int blockBytes, boolean compressed, int blocks)
+            throws IOException {
         this.name = new TableName("large", name);
         this.blocks = blocks;
         SyntheticTable model = SyntheticTable.of(this.name, blockBytes, compressed, 0, 1, 1);
@@ -45,32 +47,32 @@ final class LargeTable {
         this.geometry = header.geometry(name);
     }
 
-    TableName name() {
+    public TableName name() {
         return name;
     }
 
-    int pages() {
+    public int pages() {
         return blocks * pagesOfBlock();
     }
 
-    int blocks() {
+    public int blocks() {
         return blocks;
     }
 
-    int pagesOfBlock() {
+    public int pagesOfBlock() {
         return geometry.blockBytes() / PAGE_BYTES;
     }
 
-    long bytes() {
+    public long bytes() {
         return (long) pages() * PAGE_BYTES;
     }
 
     /** The header that the batch stages: in local form, and changed. */
-    byte[] stagedHeader() {
+    public byte[] stagedHeader() {
         return header.asLocal().with(HeaderField.RECORDS, 2).bytes();
     }
 
-    static byte[] pages(int first, int count, long seed) {
+    public static byte[] pages(int first, int count, long seed) {
         byte[] images = new byte[count * PAGE_BYTES];
         for (int i = 0; i < count; i++) {
             byte[] page = SyntheticTable.page(TableFile.DATA, first + i, seed);
@@ -80,18 +82,37 @@ final class LargeTable {
     }
 
     /** Puts the table as before the batch into the bucket. */
-    void load(Bucket bucket) throws IOException {
-        var names = new ObjectNames(name);
-        bucket.putAll(
-                SyntheticTable.of(name, geometry.blockBytes(), geometry.compressed(), 0, 1, 1)
-                        .objects());
+    public void load(Bucket bucket) throws IOException {
         for (int block = 0; block < blocks; block++) {
-            byte[] bytes = pages(block * pagesOfBlock(), pagesOfBlock(), BASE_SEED);
-            bucket.put(
-                    names.block(new BlockName(TableFile.DATA, block + 1)),
-                    BlockFrame.encode(bytes, bytes.length, geometry.compressed()));
+            bucket.put(key(block), object(block, BASE_SEED));
         }
-        bucket.put(names.header(), header.bytes());
+        bucket.putAll(definition());
+    }
+
+    /** Header and frm as in the bucket, by key. */
+    public SortedMap<String, byte[]> definition() {
+        var names = new ObjectNames(name);
+        SortedMap<String, byte[]> objects =
+                SyntheticTable.of(name, geometry.blockBytes(), geometry.compressed(), 0, 1, 1)
+                        .objects();
+        objects.remove(key(0));
+        objects.put(names.header(), header.bytes());
+        return objects;
+    }
+
+    /**
+     * Key of a block.
+     *
+     * @param block from 0
+     */
+    public String key(int block) {
+        return new ObjectNames(name).block(new BlockName(TableFile.DATA, block + 1));
+    }
+
+    /** A block as in the bucket. */
+    public byte[] object(int block, long seed) {
+        byte[] bytes = pages(block * pagesOfBlock(), pagesOfBlock(), seed);
+        return BlockFrame.encode(bytes, bytes.length, geometry.compressed());
     }
 
     /** Writes the local copy that {@code stage --from} reads, with every n-th page changed. */

@@ -40,23 +40,29 @@ public final class CephGateway implements S3Server {
         this.port = port;
     }
 
-    static boolean isInstalled() {
+    public static boolean isInstalled() {
         return List.of("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph-authtool").stream()
                 .allMatch(program -> Files.isExecutable(Path.of("/usr/bin", program)));
     }
 
+    /** As {@link #start(Path, long)}, with 4 GiB. */
+    public static CephGateway start(Path directory) throws IOException {
+        return start(directory, 4L << 30);
+    }
+
     /**
      * @param directory new, with a short path: its sockets lie there. The caller deletes it after close
+     * @param storeBytes most that its objects may take, of this machine's memory
      * @throws IOException it did not start
      */
-    public static CephGateway start(Path directory) throws IOException {
+    public static CephGateway start(Path directory, long storeBytes) throws IOException {
         for (String folder : List.of("mon", "osd", "rgw", "run", "log")) {
             Files.createDirectories(directory.resolve(folder));
         }
         int[] ports = freePorts();
         var gateway = new CephGateway(directory, ports[0]);
         try {
-            gateway.start(ports[1]);
+            gateway.start(ports[1], storeBytes);
         } catch (IOException | RuntimeException e) {
             gateway.close();
             throw e;
@@ -71,7 +77,7 @@ public final class CephGateway implements S3Server {
         }
     }
 
-    private void start(int monitorPort) throws IOException {
+    private void start(int monitorPort, long storeBytes) throws IOException {
         String cluster = UUID.randomUUID().toString();
         String store = UUID.randomUUID().toString();
         Files.writeString(
@@ -102,12 +108,12 @@ public final class CephGateway implements S3Server {
                 [osd.0]
                 osd data = osd
                 osd objectstore = memstore
-                memstore device bytes = 4294967296
+                memstore device bytes = %d
                 [client.rgw]
                 rgw frontends = beast endpoint=127.0.0.1:%d
                 rgw data = rgw
                 """
-                        .formatted(cluster, monitorPort, monitorPort, port));
+                        .formatted(cluster, monitorPort, monitorPort, storeBytes, port));
         run(
                 "ceph-authtool --create-keyring keyring --gen-key -n client.admin",
                 "--cap",

@@ -1,0 +1,96 @@
+package aria.s3batch.bench;
+
+import aria.s3batch.ops.demo.Bucket;
+import aria.s3batch.ops.demo.S3Server;
+import aria.s3batch.ops.memory.LargeTable;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Replay of a batch whose daemon was killed when it had answered the commit, against commit and apply in a
+ * daemon that lives. Both daemons are new. Replay is the time from launch until all is applied, less what a
+ * launch takes until it serves when there is nothing to replay.
+ */
+final class RecoveryRow implements Row {
+    private static final double READY_SECONDS_MAX = 2;
+
+    @Override
+    public String name() {
+        return "recovery";
+    }
+
+    @Override
+    public List<Finding> run(Scene scene) throws Exception {
+        List<Finding> findings = new ArrayList<>();
+        findings.addAll(measure(scene, "recovery, 64 blocks", scene.size(64, 16), ApplyRow.PAGES));
+        findings.addAll(measure(scene, "recovery, 1 GiB", scene.size(256, 32), 512));
+        return findings;
+    }
+
+    private static List<Finding> measure(Scene scene, String row, int blocks, int pages)
+            throws Exception {
+        S3Server s3 = scene.ceph();
+        var table = new LargeTable("replayed" + pages, ApplyRow.BLOCK_BYTES, false, blocks);
+        var other = new LargeTable("other" + pages, ApplyRow.BLOCK_BYTES, false, 1);
+        try (var bucket = new Bucket(s3)) {
+            table.load(bucket);
+            other.load(bucket);
+        }
+        List<Integer> all = IntStream.range(0, blocks).boxed().toList();
+        BenchDaemon daemon = BenchDaemon.start(scene, s3);
+        List<Double> ready = new ArrayList<>();
+        List<List<Sample>> samples =
+                Rounds.alternate(
+                        scene.rounds(),
+                        round -> {
+                            daemon.stop();
+                            daemon.restart();
+                            String batch = daemon.begin(table.name());
+                            daemon.stageInEach(batch, table, all, pages, 2 * round);
+                            return daemon.apply(batch);
+                        },
+                        round -> {
+                            daemon.stop();
+                            double launch = Sample.seconds(() -> serve(daemon, other));
+                            String batch = daemon.begin(table.name());
+                            daemon.stageInEach(batch, table, all, pages, 2 * round + 1);
+                            daemon.commit(batch);
+                            daemon.kill();
+                            double replay =
+                                    Sample.seconds(
+                                            () -> {
+                                                ready.add(
+                                                        Sample.seconds(() -> serve(daemon, other)));
+                                                daemon.awaitApplied(batch);
+                                            });
+                            return Sample.ofSeconds(replay - launch);
+                        });
+        String work =
+                "%d blocks of 4 MiB, %d staged pages each, killed after commit"
+                        .formatted(blocks, pages);
+        return List.of(
+                new Finding(
+                        row,
+                        work,
+                        "commit and apply of the same, live",
+                        Target.atMost(1.1),
+                        "s",
+                        Sample.series(samples.get(1), Sample::seconds),
+                        Sample.series(samples.get(0), Sample::seconds)),
+                new Finding(
+                        row + ": ready",
+                        work + "; from launch until another table has a batch",
+                        "limit",
+                        Target.limit("≤ 2 s"),
+                        "s",
+                        ready,
+                        List.of(READY_SECONDS_MAX)));
+    }
+
+    private static void serve(BenchDaemon daemon, LargeTable other) throws Exception {
+        daemon.restart();
+        daemon.abort(daemon.begin(other.name()));
+    }
+}
