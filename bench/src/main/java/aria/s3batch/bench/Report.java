@@ -78,9 +78,11 @@ final class Report {
                                         .formatted(row, why.lines().findFirst().orElse(""))));
         if (!costs.isEmpty()) {
             text.append(
-                    "\n"
-                        + "| in the processor, by JMH | ns an operation | ± |\n"
-                        + "| --- | ---: | ---: |\n");
+                    """
+
+                    | in the processor, by JMH | ns an operation | ± |
+                    | --- | ---: | ---: |
+                    """);
             for (Micro.Cost cost : costs) {
                 text.append(
                         "| %s | %s | %s |%n"
