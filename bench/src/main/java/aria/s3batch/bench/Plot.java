@@ -40,7 +40,7 @@ final class Plot {
                     String.format(
                             Locale.ROOT,
                             "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\""
-                                + " fill=\"%s\"/>%n",
+                                    + " fill=\"%s\"/>%n",
                             Math.min(end, x(1)),
                             y,
                             Math.max(1, Math.abs(end - x(1))),

@@ -4,13 +4,14 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.S3Server;
 import aria.s3batch.ops.memory.LargeTable;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
  * Replay of a batch whose daemon was killed when it had answered the commit, against commit and apply in a
- * daemon that lives. Both daemons are new. Replay is the time from launch until all is applied, less what a
+ * daemon that lives; both daemons are new. Replay is the time from launch until all is applied, less what a
  * launch takes until it serves when there is nothing to replay.
  */
 final class RecoveryRow implements Row {
@@ -38,35 +39,25 @@ final class RecoveryRow implements Row {
             table.load(bucket);
             other.load(bucket);
         }
-        List<Integer> all = IntStream.range(0, blocks).boxed().toList();
         BenchDaemon daemon = BenchDaemon.start(scene, s3);
         List<Double> ready = new ArrayList<>();
-        List<List<Sample>> samples =
-                Rounds.alternate(
-                        scene.rounds(),
-                        round -> {
-                            daemon.stop();
-                            daemon.restart();
-                            String batch = daemon.begin(table.name());
-                            daemon.stageInEach(batch, table, all, pages, 2 * round);
-                            return daemon.apply(batch);
-                        },
-                        round -> {
-                            daemon.stop();
-                            double launch = Sample.seconds(() -> serve(daemon, other));
-                            String batch = daemon.begin(table.name());
-                            daemon.stageInEach(batch, table, all, pages, 2 * round + 1);
-                            daemon.commit(batch);
-                            daemon.kill();
-                            double replay =
-                                    Sample.seconds(
-                                            () -> {
-                                                ready.add(
-                                                        Sample.seconds(() -> serve(daemon, other)));
-                                                daemon.awaitApplied(batch);
-                                            });
-                            return Sample.ofSeconds(replay - launch);
-                        });
+        List<Double> live = new ArrayList<>();
+        List<Double> replayed = new ArrayList<>();
+        for (int round = 0; round < scene.rounds(); round++) {
+            daemon.stop();
+            double launch = Sample.seconds(() -> serve(daemon, other));
+            live.add(daemon.apply(staged(daemon, table, pages, 2 * round)).seconds());
+            String batch = staged(daemon, table, pages, 2 * round + 1);
+            daemon.commit(batch);
+            daemon.kill();
+            double replay =
+                    Sample.seconds(
+                            () -> {
+                                ready.add(Sample.seconds(() -> serve(daemon, other)));
+                                daemon.awaitApplied(batch);
+                            });
+            replayed.add(replay - launch);
+        }
         String work =
                 "%d blocks of 4 MiB, %d staged pages each, killed after commit"
                         .formatted(blocks, pages);
@@ -77,8 +68,8 @@ final class RecoveryRow implements Row {
                         "commit and apply of the same, live",
                         Target.atMost(1.1),
                         "s",
-                        Sample.series(samples.get(1), Sample::seconds),
-                        Sample.series(samples.get(0), Sample::seconds)),
+                        replayed,
+                        live),
                 new Finding(
                         row + ": ready",
                         work + "; from launch until another table has a batch",
@@ -87,6 +78,14 @@ final class RecoveryRow implements Row {
                         "s",
                         ready,
                         List.of(READY_SECONDS_MAX)));
+    }
+
+    private static String staged(BenchDaemon daemon, LargeTable table, int pages, int round)
+            throws IOException {
+        String batch = daemon.begin(table.name());
+        List<Integer> blocks = IntStream.range(0, table.blocks()).boxed().toList();
+        daemon.stageInEach(batch, table, blocks, pages, round);
+        return batch;
     }
 
     private static void serve(BenchDaemon daemon, LargeTable other) throws Exception {
