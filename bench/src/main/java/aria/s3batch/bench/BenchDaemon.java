@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 /** The daemon as its launcher starts it, with its heap, and a client of its socket. */
 final class BenchDaemon implements AutoCloseable {
     private static final byte[] NOTHING = {};
-    private static final long LOOK_EVERY_MS = 5;
+    private static final long LOOK_EVERY_MS = 10;
     private static final int NOT_FOUND = 404;
 
     private final ProcessBuilder launch;
@@ -41,7 +41,9 @@ final class BenchDaemon implements AutoCloseable {
                                 "--defaults-file=" + home.optionFile())
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(home.log().toFile()));
-        launch.environment().put("JDK_JAVA_OPTIONS", jvmOptions);
+        if (!jvmOptions.isEmpty()) {
+            launch.environment().put("JDK_JAVA_OPTIONS", jvmOptions);
+        }
         return scene.open(new BenchDaemon(home, launch));
     }
 

@@ -24,7 +24,7 @@ final class CommandLineRow implements Row {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         List<List<Sample>> samples =
                 Rounds.afterWarmUp(
-                        scene.size(11, 5),
+                        scene.size(11, 3),
                         round -> run(status, daemon.directory()),
                         round -> run(List.of(java, "-version"), daemon.directory()));
         List<Double> ours = Sample.series(samples.get(0), Sample::seconds);

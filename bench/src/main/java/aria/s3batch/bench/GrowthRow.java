@@ -8,9 +8,9 @@ import java.util.stream.IntStream;
 
 /** The same batch on tables of 1, 10 and 100 GB, behind an endpoint that makes blocks up. */
 final class GrowthRow implements Row {
-    private static final int[] GIGABYTES = {1, 10, 100};
+    private static final List<Integer> GIGABYTES = List.of(1, 10, 100);
+    private static final List<Integer> ENDS = List.of(1, 100);
 
-    /** One more than a page a block, so that blocks are read. */
     private static final int PAGES = 20;
 
     @Override
@@ -24,7 +24,8 @@ final class GrowthRow implements Row {
         var bucket = scene.open(new SyntheticBucket());
         BenchDaemon daemon = BenchDaemon.start(scene, bucket);
         List<Rounds.Contender> contenders = new ArrayList<>();
-        for (int gigabytes : GIGABYTES) {
+        List<Integer> sizes = scene.isQuick() ? ENDS : GIGABYTES;
+        for (int gigabytes : sizes) {
             int blocks = (int) (gigabytes * 1_000_000_000L / ApplyRow.BLOCK_BYTES);
             var table = new LargeTable("g" + gigabytes, ApplyRow.BLOCK_BYTES, false, blocks);
             bucket.add(table);
@@ -33,14 +34,13 @@ final class GrowthRow implements Row {
             contenders.add(round -> batch(bucket, daemon, table, spread, round));
         }
         List<List<Sample>> samples =
-                Rounds.afterWarmUp(
-                        scene.rounds(), contenders.toArray(new Rounds.Contender[GIGABYTES.length]));
+                Rounds.afterWarmUp(scene.rounds(), contenders.toArray(new Rounds.Contender[0]));
         List<Finding> findings = new ArrayList<>();
-        for (int i = 1; i < GIGABYTES.length; i++) {
+        for (int i = 1; i < sizes.size(); i++) {
             String work =
                     "%d blocks, %d staged pages each, of a table of %d GB: begin, commit, apply"
-                            .formatted(touched, PAGES, GIGABYTES[i]);
-            String row = "growth to " + GIGABYTES[i] + " GB";
+                            .formatted(touched, PAGES, sizes.get(i));
+            String row = "growth to " + sizes.get(i) + " GB";
             findings.add(
                     new Finding(
                             row,

@@ -67,6 +67,7 @@ final class Scene implements AutoCloseable {
 
     /** New and empty, until the row ends. */
     synchronized Path folder() throws IOException {
+        requireOpen();
         Path folder = Files.createDirectory(directory.resolve("r" + ++names));
         folders.add(folder);
         return folder;
@@ -74,6 +75,7 @@ final class Scene implements AutoCloseable {
 
     /** Likewise, but in memory where there is such a place: for peers that a disk would slow down. */
     synchronized Path folderInMemory() throws IOException {
+        requireOpen();
         if (!Files.isWritable(MEMORY)) {
             return folder();
         }
@@ -82,18 +84,25 @@ final class Scene implements AutoCloseable {
         return folder;
     }
 
+    private void requireOpen() throws IOException {
+        if (closed) {
+            throw new IOException("interrupted");
+        }
+    }
+
     /** To be closed when the row ends, the latest first. */
     synchronized <T extends AutoCloseable> T open(T room) throws Exception {
         if (closed) {
             room.close();
-            throw new IOException("interrupted");
         }
+        requireOpen();
         ofRow.push(room);
         return room;
     }
 
     /** The S3 server of all rows with real data, started by the first that needs it. */
     synchronized S3Server ceph() throws IOException {
+        requireOpen();
         if (ceph == null) {
             if (!CephGateway.isInstalled()) {
                 throw new IOException("Ceph is not installed: ops/bin/install-parts --bench");
