@@ -3,6 +3,7 @@ package aria.s3batch.ops;
 import aria.s3batch.daemon.Daemon;
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.ops.demo.Bucket;
+import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.DemoTable;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
@@ -27,23 +28,36 @@ final class Rehearsal {
 
     /**
      * @param arguments the main class whose starts are rehearsed; an empty directory, the caller's to
-     *     delete, with a name short enough for a socket in it
+     *     delete, with a name short enough for a socket in it. Or {@code load} and the port of a server to
+     *     put the table on: in a process of its own, for the client's notes are to know no S3.
      */
     public static void main(String[] arguments) throws Exception {
-        Path directory = Path.of(arguments[1]);
-        DemoTable table = DemoTable.load();
-        var s3 = EmbeddedS3Process.start(directory.resolve("s3")); // ends when we do
-        try (var bucket = new Bucket(s3)) {
-            bucket.putAll(table.before());
+        if (arguments[0].equals("load")) {
+            try (var bucket = new Bucket(Integer.parseInt(arguments[1]))) {
+                bucket.putAll(DemoTable.load().before());
+            }
+            return;
         }
+        try {
+            rehearse(arguments[0], Path.of(arguments[1]));
+        } catch (Exception e) {
+            e.printStackTrace();
+            System.exit(1); // the daemon's threads would keep us
+        }
+        System.exit(0); // here, the S3 client's
+    }
+
+    private static void rehearse(String program, Path directory) throws Exception {
+        var s3 = EmbeddedS3Process.start(directory.resolve("s3")); // ends when we do
+        load(s3);
         Path copy = directory.resolve("copy");
-        table.writeLocalCopy(copy);
+        DemoTable.load().writeLocalCopy(copy);
         var home = DaemonProcess.Home.create(directory.resolve("d"), s3, List.of());
         String options = "--defaults-file=" + home.optionFile();
-        var settings = DaemonSettings.read(List.of(options), directory);
         AutoCloseable daemon =
-                arguments[0].equals(AriaS3Batchd.class.getName())
-                        ? Daemon.start(settings, Version.current())
+                program.equals(AriaS3Batchd.class.getName())
+                        ? Daemon.start(
+                                DaemonSettings.read(List.of(options), directory), Version.current())
                         : DaemonProcess.start(home);
         String batch = client("begin", DemoTable.NAME, options).strip();
         client("stage", batch, DemoTable.NAME, "--from=" + copy, options);
@@ -52,9 +66,19 @@ final class Rehearsal {
         client("commit", batch, options);
         client("status", "--json", options);
         client("list", options);
-        client("check", DemoTable.NAME, options);
         daemon.close();
-        System.exit(0); // the clients of S3 leave threads behind
+    }
+
+    private static void load(EmbeddedS3Process s3) throws IOException, InterruptedException {
+        List<String> words = List.of("load", Integer.toString(s3.port()));
+        int exitCode =
+                new ProcessBuilder(ChildJava.command(Rehearsal.class.getName(), "128m", words))
+                        .inheritIO()
+                        .start()
+                        .waitFor();
+        if (exitCode != 0) {
+            throw new IOException("the table was not put on the S3 server: exit " + exitCode);
+        }
     }
 
     private static String client(String... words) throws IOException {
