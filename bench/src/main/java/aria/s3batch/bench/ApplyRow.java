@@ -7,7 +7,10 @@ import aria.s3batch.ops.memory.LargeTable;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** A committed batch into S3, against curl that moves the same objects. From the request to commit until all is applied: commit reads what apply needs. */
+/**
+ * A committed batch into S3, against curl that moves the same objects. From the request to commit until
+ * all is applied: commit reads what apply needs.
+ */
 final class ApplyRow implements Row {
     static final int BLOCK_BYTES = 4 << 20;
 

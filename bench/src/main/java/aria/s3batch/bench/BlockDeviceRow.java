@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
-/** The pages of the apply row, staged one by one, until they are in S3, against a block device over the same store. */
+/**
+ * The pages of the apply row, staged one by one, until they are in S3, against a block device over the
+ * same store.
+ */
 final class BlockDeviceRow implements Row {
     private static final String FILE = "file";
     private static final long MOUNT_LIMIT_MS = 30_000;
@@ -71,7 +74,10 @@ final class BlockDeviceRow implements Row {
                         Sample.series(samples.get(1), Sample::seconds)));
     }
 
-    /** s3backer with blocks as large as ours, and eight threads; with a region it would ask for virtual hosts. */
+    /**
+     * s3backer with blocks as large as ours, and eight threads; with a region it would ask for virtual
+     * hosts.
+     */
     private static final class Device {
         private final List<String> command;
         private final Path mount;

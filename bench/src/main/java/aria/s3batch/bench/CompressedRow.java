@@ -8,7 +8,10 @@ import aria.s3batch.ops.memory.LargeTable;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Apply of a compressed table, against zlib on all cores, as if nothing else took any time, and curl's PUTs. */
+/**
+ * Apply of a compressed table, against zlib on all cores, as if nothing else took any time, and curl's
+ * PUTs.
+ */
 final class CompressedRow implements Row {
     @Override
     public String name() {

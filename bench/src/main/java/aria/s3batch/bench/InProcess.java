@@ -31,7 +31,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** One table, grown by a batch: the rooms of the daemon without its threads and its socket, on a real disk and a bucket in memory. */
+/**
+ * One table, grown by a batch: the rooms of the daemon without its threads and its socket, on a real disk
+ * and a bucket in memory.
+ */
 final class InProcess implements AutoCloseable {
     private final LocalDisk disk = new LocalDisk();
     private final RocksJournal journal;

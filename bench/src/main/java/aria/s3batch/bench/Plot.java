@@ -3,7 +3,10 @@ package aria.s3batch.bench;
 import java.util.List;
 import java.util.Locale;
 
-/** The findings as bars: how far each ratio is from its target, on a logarithmic scale; left of the line is better. */
+/**
+ * The findings as bars: how far each ratio is from its target, on a logarithmic scale; left of the line is
+ * better.
+ */
 final class Plot {
     private static final int LABEL = 190;
     private static final int WIDTH = 440;

@@ -208,7 +208,10 @@ final class SqlRow implements Row {
                     daemon.directory());
         }
 
-        /** The table goes out and comes back once for the three statements; each is charged with all of that. */
+        /**
+         * The table goes out and comes back once for the three statements; each is charged with all of
+         * that.
+         */
         void byAlter(Series series) throws Exception {
             Sample out = counted(() -> query("ALTER TABLE live.t ENGINE=Aria TRANSACTIONAL=0"));
             Sample oneRow = counted(() -> query("USE live; " + update(1)));
@@ -226,7 +229,10 @@ final class SqlRow implements Row {
             series.append.add(out.plus(append).plus(back));
         }
 
-        /** One percent, on a local copy. The frm that comes out of S3 says so; the server needs one of Aria. */
+        /**
+         * One percent, on a local copy. The frm that comes out of S3 says so; the server needs one of
+         * Aria.
+         */
         Sample byCopy() throws Exception {
             Path folder = scene.folder();
             Path local = dataDirectory.resolve("copies");

@@ -1,4 +1,7 @@
-/** What a page or a block costs in the processor, by JMH: one class a subject. {@link aria.s3batch.diskcache.PageIndexBench} lies beside its subject. */
+/**
+ * What a page or a block costs in the processor, by JMH: one class a subject. {@link
+ * aria.s3batch.diskcache.PageIndexBench} lies beside its subject.
+ */
 @NullMarked
 package aria.s3batch.bench.micro;
 
