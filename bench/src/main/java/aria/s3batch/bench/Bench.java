@@ -63,7 +63,8 @@ public final class Bench {
             arguments = Arguments.of(words);
         } catch (IllegalArgumentException e) {
             System.err.println("bench: " + e.getMessage());
-            System.err.println("usage: ops/bin/bench [--quick] [--rows " + names() + "]");
+            System.err.println("usage: ops/bin/bench [--quick] [--rows A,B]");
+            System.err.println("rows: " + String.join(", ", names()));
             System.exit(2);
             return;
         }
