@@ -6,12 +6,14 @@ import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** The daemon's main class: starts it, and stops it cleanly on SIGTERM and SIGINT. */
 public final class AriaS3Batchd {
@@ -66,6 +68,11 @@ public final class AriaS3Batchd {
     }
 
     private static int run(List<String> options) {
+        var started = new AtomicReference<@Nullable Daemon>();
+        // SIGTERM and SIGINT run this hook; the exit code is then the signal's. One that comes
+        // before the
+        // daemon has started ends the process at once: nothing is in flight yet.
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> close(started.get()), "stop"));
         Daemon daemon;
         try {
             Path home = Path.of(System.getProperty("user.home"));
@@ -76,8 +83,7 @@ public final class AriaS3Batchd {
             Problem problem = Problems.of(e);
             return failed(e, Problem.Kind.ofKey(problem.kind()).exitCode());
         }
-        // SIGTERM and SIGINT run this hook; the exit code is then the signal's.
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> close(daemon), "stop"));
+        started.set(daemon);
         Throwable failure = daemon.failed().join();
         log.atError().setCause(failure).log("stopping after a failure");
         return Problem.Kind.FAILED.exitCode();
@@ -89,7 +95,10 @@ public final class AriaS3Batchd {
         return exitCode;
     }
 
-    private static void close(Daemon daemon) {
+    private static void close(@Nullable Daemon daemon) {
+        if (daemon == null) {
+            return;
+        }
         log.atInfo().log("stopping: objects in flight are finished first");
         try {
             daemon.close();

@@ -27,6 +27,8 @@ final class BadStartTest {
         this.store = store;
     }
 
+    private static final int SIGTERM_EXIT = 128 + 15;
+
     @Test
     void unknownOptionInTheFileIsNamedWithFileAndLine() throws Exception {
         DaemonProcess.Home home = home("cache-sise=1G");
@@ -62,6 +64,15 @@ final class BadStartTest {
     @Test
     void missingBucketIsNamed() throws Exception {
         assertEnds(home("s3-bucket=no-such-bucket"), 5, "no-such-bucket");
+    }
+
+    @Test
+    void stopAsSoonAsTheSocketIsOpenIsAStopLikeAnyOther() throws Exception {
+        DaemonProcess.Home home = home();
+        for (int start = 0; start < 3; start++) {
+            assertThat(DaemonProcess.start(home).stop()).isEqualTo(SIGTERM_EXIT);
+        }
+        assertThat(Files.readString(home.log())).contains("stopped").doesNotContain("Exception");
     }
 
     @Test
