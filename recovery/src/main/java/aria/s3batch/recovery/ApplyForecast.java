@@ -36,6 +36,10 @@ public record ApplyForecast(
 
     public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
+    /** Of a definition of which a batch changes nothing, while it changes another: it is locked as well. */
+    public static final ApplyForecast LOCK_ALONE =
+            new ApplyForecast(0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0);
+
     /**
      * @param pages of this table, sealed for as long as the call takes
      * @param definitionToo whether to count what is done with the definition; once for all partitions of a
@@ -81,7 +85,7 @@ public record ApplyForecast(
                 deletes++;
             } else if (baseLength == 0) {
                 created++;
-            } else if (record.needsBase(block)) {
+            } else if (record.needsBase(block) && !table.reader().isCached(block.block())) {
                 gets++;
                 bytesDown += baseLength;
             }
