@@ -45,7 +45,14 @@ record TableChange(
             Map<TableFile, byte[]> before,
             Map<TableFile, byte[]> after,
             Map<TableFile, Integer> kept) {
-        this(table, objects, before, after, kept, new EnumMap<>(TableFile.class), new ArrayList<>());
+        this(
+                table,
+                objects,
+                before,
+                after,
+                kept,
+                new EnumMap<>(TableFile.class),
+                new ArrayList<>());
         for (TableFile file : TableFile.values()) {
             staged.put(file, findStaged(file));
         }

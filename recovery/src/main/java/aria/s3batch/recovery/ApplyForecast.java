@@ -74,7 +74,7 @@ public record ApplyForecast(
         }
         long created = 0;
         long deletes = 0;
-        long gets = 1; // aria before the first write
+        long gets = 0;
         long bytesDown = 0;
         long bytesUp = 0;
         for (BlockRecord block : touched) {
@@ -120,9 +120,10 @@ public record ApplyForecast(
                 created,
                 deletes,
                 deletes + 2 * copies + definitions,
-                // at commit: blocks, the first of each file, aria and frm; the frm again before the
+                // blocks and the first of each file at commit; aria and frm then, and again before
+                // the
                 // first write
-                heads + 1 + 2 * definitions,
+                heads + 2 + 2 * definitions,
                 gets,
                 copies + blocks + headersPut + definitionsPut + definitions,
                 bytesDown,
