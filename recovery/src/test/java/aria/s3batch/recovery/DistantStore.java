@@ -18,8 +18,8 @@ import java.util.function.Consumer;
 
 /**
  * A bucket at the end of a line: a round trip before every answer, one pipe in each direction, whose bytes
- * go one after the other, and a limit of requests a second, above which it answers 503 SlowDown. In {@link
- * VirtualTime}.
+ * go one after the other, and a limit of requests a second, above which it answers 503 SlowDown, when it has
+ * read the body. In {@link VirtualTime}.
  */
 final class DistantStore implements ObjectStore {
     /**
@@ -70,13 +70,13 @@ final class DistantStore implements ObjectStore {
         try {
             long half = line.roundTrip().toNanos() / 2;
             time.sleepUntil(time.nanos() + half);
+            upFreeNanos = Math.max(upFreeNanos, time.nanos()) + nanosOf(bytesUp);
+            time.sleepUntil(upFreeNanos);
             if (!isLetThrough()) {
                 refused++;
                 time.sleepUntil(time.nanos() + half);
                 throw new StoreBusyException("503 SlowDown to " + what);
             }
-            upFreeNanos = Math.max(upFreeNanos, time.nanos()) + nanosOf(bytesUp);
-            time.sleepUntil(upFreeNanos);
             T answer = call.run();
             int bytesDown =
                     answer instanceof Optional<?> found
