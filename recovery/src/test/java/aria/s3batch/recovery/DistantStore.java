@@ -25,8 +25,10 @@ final class DistantStore implements ObjectStore {
     /**
      * @param bytesPerSecond in each direction
      * @param requestsPerSecond 0: as many as come. What was not used in the last second can be used at once
+     * @param limitedFor until then, there is no limit after it
      */
-    record Line(Duration roundTrip, long bytesPerSecond, int requestsPerSecond) {}
+    record Line(
+            Duration roundTrip, long bytesPerSecond, int requestsPerSecond, Duration limitedFor) {}
 
     private final ObjectStore store;
     private final VirtualTime time;
@@ -97,7 +99,7 @@ final class DistantStore implements ObjectStore {
 
     private boolean isLetThrough() {
         int rate = line.requestsPerSecond();
-        if (rate == 0) {
+        if (rate == 0 || time.nanos() > line.limitedFor().toNanos()) {
             return true;
         }
         tokens = Math.min(rate, tokens + (time.nanos() - refilledNanos) * (rate / 1e9));
