@@ -22,6 +22,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 
 /** Main class of {@code aria_s3_batch}. */
@@ -43,27 +45,6 @@ import java.util.function.Function;
             "3:refused (locked, conflict, not clean, not allowed): the same again cannot help",
             "4:batch quarantined, or damage found",
             "5:the daemon, the MariaDB server or the object store cannot be reached"
-        },
-        subcommands = {
-            SqlCommand.class,
-            ShellCommand.class,
-            BeginCommand.class,
-            StageCommand.class,
-            PutCommand.class,
-            GetCommand.class,
-            MountCommand.class,
-            UmountCommand.class,
-            PlanCommand.class,
-            CommitCommand.class,
-            AbortCommand.class,
-            StatusCommand.class,
-            ListCommand.class,
-            ResolveCommand.class,
-            CheckCommand.class,
-            InspectCommand.class,
-            LockCommand.class,
-            RecoverCommand.class,
-            DemoCommand.class
         })
 public final class AriaS3Batch {
     /** In one place, so that subcommands do not inherit it: about the whole, not about a verb. */
@@ -78,6 +59,29 @@ public final class AriaS3Batch {
         "  aria_s3_batch commit $B"
     };
 
+    /** As {@code --help} lists them. */
+    private static final List<Class<?>> VERBS =
+            List.of(
+                    SqlCommand.class,
+                    ShellCommand.class,
+                    BeginCommand.class,
+                    StageCommand.class,
+                    PutCommand.class,
+                    GetCommand.class,
+                    MountCommand.class,
+                    UmountCommand.class,
+                    PlanCommand.class,
+                    CommitCommand.class,
+                    AbortCommand.class,
+                    StatusCommand.class,
+                    ListCommand.class,
+                    ResolveCommand.class,
+                    CheckCommand.class,
+                    InspectCommand.class,
+                    LockCommand.class,
+                    RecoverCommand.class,
+                    DemoCommand.class);
+
     private AriaS3Batch() {}
 
     public static void main(String[] args) {
@@ -88,6 +92,7 @@ public final class AriaS3Batch {
     static int run(Streams streams, String... args) {
         CommandLine line = new CommandLine(AriaS3Batch.class, factory(streams));
         line.getCommandSpec().usageMessage().description(ABOUT);
+        verbs(args).forEach(line::addSubcommand);
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
         line.setExecutionExceptionHandler(
@@ -100,6 +105,19 @@ public final class AriaS3Batch {
         int exitCode = line.execute(args);
         streams.out().flush();
         return exitCode;
+    }
+
+    /** The one that is asked for, for building them all takes longer than most of them; else all. */
+    private static List<Class<?>> verbs(String[] args) {
+        return VERBS.stream()
+                .filter(verb -> args.length > 0 && name(verb).equals(args[0]))
+                .findFirst()
+                .<List<Class<?>>>map(List::of)
+                .orElse(VERBS);
+    }
+
+    private static String name(Class<?> verb) {
+        return Objects.requireNonNull(verb.getAnnotation(Command.class)).name();
     }
 
     private static IFactory factory(Streams streams) {

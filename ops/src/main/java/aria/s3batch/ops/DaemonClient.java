@@ -23,8 +23,10 @@ import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.StringRequestContent;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.io.ArrayByteBufferPool;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.Transport;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +63,14 @@ final class DaemonClient implements AutoCloseable {
     /** One HEAD for each touched block, and a sync of all staged pages. */
     private static final Duration COMMIT_LIMIT = Duration.ofMinutes(30);
 
+    private static final long POOLED_BYTES_MAX = 16 << 20;
+
+    private static final SslContextFactory.Client NO_TLS =
+            new SslContextFactory.Client() {
+                @Override
+                protected void doStart() {}
+            };
+
     private final Path socket;
     private final Transport transport;
     private final HttpClient http;
@@ -81,6 +91,12 @@ final class DaemonClient implements AutoCloseable {
         var connector = new ClientConnector();
         connector.setSelectors(1);
         connector.setExecutor(threads);
+        // Jetty's defaults ask the JVM's management for its memory, and read the certificates for
+        // TLS.
+        connector.setByteBufferPool(
+                new ArrayByteBufferPool(
+                        0, 4 << 10, 64 << 10, 64, POOLED_BYTES_MAX, POOLED_BYTES_MAX));
+        connector.setSslContextFactory(NO_TLS);
         var http = new HttpClient(new HttpClientTransportOverHTTP(connector));
         http.setExecutor(threads);
         http.setConnectTimeout(CONNECT_LIMIT.toMillis());

@@ -23,8 +23,8 @@ abstract class Verb implements Callable<Integer> {
 
     @Override
     public final Integer call() throws ProblemException, IOException {
-        // Read by logback.xml when the first logger is asked for, which no class does before this.
-        System.setProperty("aria.s3batch.logLevel", output.verbose ? "INFO" : "OFF");
+        // Read by LogLines when the first logger is asked for, which no class does before this.
+        System.setProperty(LogLines.LEVEL, output.verbose ? "INFO" : "OFF");
         int exitCode = run();
         if (output.out().checkError()) {
             throw ProblemException.of(

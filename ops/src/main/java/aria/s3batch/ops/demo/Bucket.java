@@ -9,6 +9,7 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
+import java.net.URI;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -21,9 +22,13 @@ public final class Bucket implements AutoCloseable {
     private final S3Client client;
 
     public Bucket(S3Server server) {
+        this(server.port());
+    }
+
+    public Bucket(int port) {
         this.client =
                 S3Client.builder()
-                        .endpointOverride(server.endpoint())
+                        .endpointOverride(URI.create("http://127.0.0.1:" + port))
                         .region(Region.of(EmbeddedS3Process.REGION))
                         .credentialsProvider(
                                 StaticCredentialsProvider.create(

@@ -3,14 +3,27 @@ package aria.s3batch.ops.demo;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Command lines for the project's own programs: this process's java and class path, the launchers' options. */
+/**
+ * Command lines for the project's own programs: this process's java, the launchers' options, and the
+ * programs as they were built: {@code lib}, where our own jar lies, or beside which our classes do.
+ */
 public final class ChildJava {
     private static final String JVM_OPTIONS = "/aria/s3batch/ops/jvm.options";
+
+    /** What does not fit the notes of a rehearsal is left out of them without a word: see ops/bin/launch. */
+    private static final List<String> QUIET =
+            List.of(
+                    "-Xlog:disable",
+                    "-Xlog:all=warning:stderr",
+                    "-Xlog:aot*=off:stderr",
+                    "-Xlog:cds*=off:stderr");
 
     private ChildJava() {}
 
@@ -25,11 +38,30 @@ public final class ChildJava {
         command.add("-XX:+UseSerialGC");
         command.add("-XX:TieredStopAtLevel=1"); // they live for seconds: a third less CPU to start
         command.add("-XX:+ExitOnOutOfMemoryError");
+        Path lib = lib();
+        command.addAll(QUIET);
+        command.add("-Djava.library.path=" + lib.resolve("native"));
+        command.add("-XX:AOTCache=" + lib.resolve(mainClass + ".aot"));
         command.add("-cp");
-        command.add(System.getProperty("java.class.path"));
+        command.add(lib.resolve("aria_s3_batch.jar").toString());
         command.add(mainClass);
         command.addAll(arguments);
         return command;
+    }
+
+    private static Path lib() {
+        try {
+            Path ours =
+                    Path.of(
+                            ChildJava.class
+                                    .getProtectionDomain()
+                                    .getCodeSource()
+                                    .getLocation()
+                                    .toURI());
+            return Files.isDirectory(ours) ? ours.resolveSibling("lib") : ours.resolveSibling("");
+        } catch (URISyntaxException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static List<String> jvmOptions() {

@@ -20,8 +20,8 @@ import java.util.zip.ZipInputStream;
  * KiB, and the objects that MariaDB had after the statements of {@link #sql} ran on a local copy. {@code
  * orders.zip} holds the second ones only where they differ.
  */
-final class DemoTable {
-    static final String NAME = "archive.orders";
+public final class DemoTable {
+    public static final String NAME = "archive.orders";
     static final String PREFIX = "archive/orders/";
 
     private static final String FRM = PREFIX + "frm";
@@ -49,7 +49,7 @@ final class DemoTable {
         after.putAll(changed);
     }
 
-    static DemoTable load() throws IOException {
+    public static DemoTable load() throws IOException {
         try (InputStream packed = DemoTable.class.getResourceAsStream("orders.zip")) {
             if (packed == null) {
                 throw new AssertionError("orders.zip is not in the jar: broken build");
@@ -59,7 +59,7 @@ final class DemoTable {
     }
 
     /** The objects before the batch, by key. */
-    SortedMap<String, byte[]> before() {
+    public SortedMap<String, byte[]> before() {
         return before;
     }
 
@@ -74,7 +74,7 @@ final class DemoTable {
     }
 
     /** Writes {@code orders.MAI} and {@code orders.MAD} as they are after the batch. */
-    void writeLocalCopy(Path directory) throws IOException {
+    public void writeLocalCopy(Path directory) throws IOException {
         String headerKey = PREFIX + "aria";
         AriaHeader header = AriaHeader.parse(object(headerKey), headerKey);
         Files.createDirectories(directory);
