@@ -76,8 +76,7 @@ final class LocalDiskFile implements DiskFile {
                     open -> {
                         src.position(start);
                         while (src.hasRemaining()) {
-                            int written =
-                                    open.write(part(src), position + src.position() - start);
+                            int written = open.write(part(src), position + src.position() - start);
                             src.position(src.position() + written);
                         }
                         return src;

@@ -57,7 +57,10 @@ final class ApplyConcurrencyTest {
             int roundTripMs, int requestsPerSecond, int blocksInMemory) throws Exception {
         var line =
                 new DistantStore.Line(
-                        Duration.ofMillis(roundTripMs), BYTES_PER_SECOND, requestsPerSecond, Duration.ofDays(1));
+                        Duration.ofMillis(roundTripMs),
+                        BYTES_PER_SECOND,
+                        requestsPerSecond,
+                        Duration.ofDays(1));
         Run ours = assertAlmostTheFastest(line, blocksInMemory, BLOCKS);
         assertThat(ours.mostInFlight()).isLessThanOrEqualTo(blocksInMemory);
         assertThat(ours.refused()).as("asked in vain").isLessThan(3 * REQUESTS / 2);
