@@ -1,7 +1,6 @@
 package aria.s3batch.recovery;
 
 import java.lang.reflect.Constructor;
-import java.lang.reflect.InvocationTargetException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Comparator;
@@ -42,12 +41,8 @@ final class VirtualTime implements ThreadFactory {
             builder.setAccessible(true);
             Executor scheduler = runnable::add;
             return ((Thread.Builder) builder.newInstance(scheduler)).unstarted(task);
-        } catch (ClassNotFoundException
-                | NoSuchMethodException
-                | InstantiationException
-                | IllegalAccessException
-                | InvocationTargetException e) {
-            throw new AssertionError(e);
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError("this JDK has another way to make a virtual thread", e);
         }
     }
 
