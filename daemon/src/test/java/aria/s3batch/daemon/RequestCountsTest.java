@@ -208,6 +208,9 @@ final class RequestCountsTest {
     void documentSaysTheSameAndWhy() throws Exception {
         List<Row> documented = new ArrayList<>();
         for (String line : Files.readAllLines(Path.of("../docs/requests.md"))) {
+            if (line.startsWith("## ")) {
+                break;
+            }
             String[] cells = line.split(" *\\| *", -1);
             if (line.startsWith("| ") && !cells[1].equals("phase") && !cells[1].equals("---")) {
                 documented.add(new Row(cells[1], cells[2], cells[3]));
