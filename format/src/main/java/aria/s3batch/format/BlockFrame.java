@@ -34,8 +34,8 @@ public final class BlockFrame {
      * The object for a block. By MariaDB's rule a block that zlib does not make smaller is stored as it
      * is.
      *
-     * @param block holds the block in its first {@code length} bytes; not changed, not kept
-     * @return a new array
+     * @param block holds the block in its first {@code length} bytes; not changed
+     * @return a new array, or {@code block} itself when it is the object
      */
     public static byte[] encode(byte[] block, int length, boolean compressed) {
         if (length < 1 || length > block.length || length > TableGeometry.BLOCK_BYTES_MAX) {
@@ -43,7 +43,7 @@ public final class BlockFrame {
                     "block of " + length + " bytes in an array of " + block.length);
         }
         if (!compressed) {
-            return Arrays.copyOf(block, length);
+            return length == block.length ? block : Arrays.copyOf(block, length);
         }
         byte[] object = new byte[HEADER_BYTES + length];
         int deflated = deflate(block, length, object);

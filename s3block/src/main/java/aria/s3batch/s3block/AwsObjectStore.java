@@ -139,11 +139,11 @@ public final class AwsObjectStore implements ObjectStore {
         String etag;
         try {
             etag = bareEtag("GET " + key, answer.eTag());
-            bytes = body.readNBytes(length.intValue());
-            if (bytes.length != length) {
+            bytes = new byte[length.intValue()];
+            int read = body.readNBytes(bytes, 0, bytes.length);
+            if (read != length) {
                 throw new EOFException(
-                        "body of %s ended after %d of %d bytes"
-                                .formatted(key, bytes.length, length));
+                        "body of %s ended after %d of %d bytes".formatted(key, read, length));
             }
         } catch (IOException e) {
             throw RetryableException.create(e.toString(), e);

@@ -107,7 +107,7 @@ final class SdkClients implements AutoCloseable {
                         .forcePathStyle(settings.pathStyle())
                         .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
                         .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
-                        // over plain http: the body's SHA-256 in the header instead of a signed
+                        // over plain http to others: the body's SHA-256 in the header, no signed
                         // aws-chunked stream, which not every server understands
                         .serviceConfiguration(
                                 s3 -> s3.chunkedEncodingEnabled(false).expectContinueEnabled(false))
@@ -118,6 +118,9 @@ final class SdkClients implements AutoCloseable {
                                                 .apiCallTimeout(timeouts.call()));
         if (!settings.isAmazon() || settings.useHttp() || settings.port() != 0) {
             builder.endpointOverride(URI.create(settings.endpoint()));
+        }
+        if (settings.useHttp() && settings.isLoopback()) {
+            builder.putAuthScheme(new LoopbackSigning());
         }
         return builder.build();
     }

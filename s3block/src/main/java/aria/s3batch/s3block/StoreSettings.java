@@ -98,6 +98,11 @@ public record StoreSettings(
         };
     }
 
+    /** Whether the endpoint is on this host, by its name. */
+    boolean isLoopback() {
+        return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.[0-9]+){3}");
+    }
+
     /** The endpoint as users know it, such as {@code http://127.0.0.1:9000}. */
     public String endpoint() {
         String name = isAmazon() ? "s3." + region + ".amazonaws.com" : host;

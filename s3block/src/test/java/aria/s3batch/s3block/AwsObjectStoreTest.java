@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -89,6 +90,30 @@ final class AwsObjectStoreTest extends ObjectStoreContract {
             assertThatThrownBy(() -> refused.head("db/t/aria"))
                     .isInstanceOf(StoreRefusedException.class);
         }
+    }
+
+    /** Not by the name of this host: see {@link LoopbackSigning}. */
+    @Test
+    void signedBodyIsStored() throws IOException {
+        StoreSettings here = s3.settings();
+        var named =
+                new StoreSettings(
+                        "0.0.0.0",
+                        here.port(),
+                        true,
+                        false,
+                        here.bucket(),
+                        here.region(),
+                        here.accessKey(),
+                        here.secretKey(),
+                        here.protocolVersion(),
+                        1);
+        byte[] body = "signed".getBytes(StandardCharsets.US_ASCII);
+        try (AwsObjectStore signing = AwsObjectStore.connect(named, new SplittableRandom(1))) {
+            assertThat(signing.put("db/t/aria", body, Condition.always(), Map.of()))
+                    .isInstanceOf(PutAnswer.Stored.class);
+        }
+        assertThat(store.get("db/t/aria").orElseThrow().body()).isEqualTo(body);
     }
 
     @Test

@@ -66,9 +66,13 @@ final class AwsObjectStoreWireTest {
     }
 
     private static AwsObjectStore connect(int port, SdkClients.Timeouts timeouts) {
+        return connect("127.0.0.1", port, timeouts);
+    }
+
+    private static AwsObjectStore connect(String host, int port, SdkClients.Timeouts timeouts) {
         StoreSettings settings =
                 new StoreSettings(
-                        "127.0.0.1",
+                        host,
                         port,
                         true,
                         false,
@@ -111,13 +115,27 @@ final class AwsObjectStoreWireTest {
     }
 
     @Test
-    void bodyIsSentPlainSignedAndWithoutSdkChecksums() throws IOException {
+    void bodyOverPlainHttpIsSignedUnlessTheServerIsOnThisHost() throws IOException {
+        answer = AwsObjectStoreWireTest::stored;
+        putAlways();
+        store.close();
+        // reaches the server as well, and does not look like this host
+        store = connect("0.0.0.0", server.getAddress().getPort(), SdkClients.Timeouts.DEFAULT);
+        putAlways();
+        assertThat(seen)
+                .extracting(put -> put.headers().getFirst("x-amz-content-sha256"))
+                .satisfiesExactly(
+                        here -> assertThat(here).isEqualTo("UNSIGNED-PAYLOAD"),
+                        there -> assertThat(there).matches("[0-9a-f]{64}"));
+    }
+
+    @Test
+    void bodyIsSentPlainAndWithoutSdkChecksums() throws IOException {
         answer = AwsObjectStoreWireTest::stored;
         assertThat(putAlways()).isEqualTo(new PutAnswer.Stored("abc"));
         Seen put = seen.getFirst();
         assertThat(put.path()).isEqualTo("/tables/db/t/aria");
         assertThat(put.headers().getFirst("Content-Length")).isEqualTo("100");
-        assertThat(put.headers().getFirst("x-amz-content-sha256")).matches("[0-9a-f]{64}");
         assertThat(put.headers().getFirst("x-amz-meta-m")).isEqualTo("v");
         assertThat(put.headers())
                 .doesNotContainKeys(
