@@ -236,8 +236,10 @@ final class TableWork implements AutoCloseable {
     }
 
     private PutOutcome tryBlock(BlockRecord record, String key) throws IOException {
-        // base, new bytes, compressed bytes, and a copy for the wire
-        int kib = Math.min(rooms.memoryKib(), 4 * geometry.blockBytes() / 1024);
+        // base, new bytes, and one more while the base is taken from the cache; or compressed
+        // bytes, twice
+        int copies = geometry.compressed() ? 4 : 3;
+        int kib = Math.min(rooms.memoryKib(), copies * geometry.blockBytes() / 1024);
         rooms.memory().acquireUninterruptibly(kib);
         try {
             String etag = record.baseEtag();
