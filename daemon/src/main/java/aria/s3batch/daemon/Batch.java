@@ -48,7 +48,10 @@ final class Batch {
 
     final BatchId id;
     final BatchFolder folder;
-    final List<TableName> tables;
+
+    /** While BEGINNING those that were asked for; then partitions one by one. */
+    List<TableName> tables;
+
     final ApplyProgress progress = new ApplyProgress();
 
     State state = State.BEGINNING;

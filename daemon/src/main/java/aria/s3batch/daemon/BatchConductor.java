@@ -579,6 +579,13 @@ public final class BatchConductor implements Agent {
                             definitions.add(name.base());
                         }
                     }
+                    if (!definitions.isEmpty()) {
+                        forecasts.replaceAll(
+                                (table, forecast) ->
+                                        definitions.add(table.base())
+                                                ? forecast.plus(ApplyForecast.LOCK_ALONE)
+                                                : forecast);
+                    }
                     answer.complete(forecasts);
                 });
     }

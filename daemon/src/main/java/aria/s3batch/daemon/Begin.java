@@ -8,7 +8,6 @@ import aria.s3batch.recovery.BlockFetches;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.BatchLocks;
-import aria.s3batch.s3block.Partitions;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -16,15 +15,13 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.SequencedSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.random.RandomGenerator;
 
 /**
- * One begin on its way, to and fro between the conductor's thread and a worker: refuse what is locked;
- * (worker) find the partitions; lock; (worker) lock in the bucket, read headers and definitions; open.
+ * One begin on its way, to and fro between the conductor's thread and a worker: refuse what is locked; lock;
+ * (worker) lock in the bucket, read headers and definitions, of partitions those that there are now; open.
  * Whatever fails is an answer, and leaves nothing but locks to release.
  */
 final class Begin {
@@ -52,33 +49,15 @@ final class Begin {
         this.requested = List.copyOf(requested);
     }
 
-    /** In the conductor's thread, as is {@link #lock}. */
+    /** In the conductor's thread. */
     void start(CompletableFuture<Begun> answer) throws IOException {
         if (requested.isEmpty()) {
             throw new IllegalArgumentException("a batch of no tables");
         }
         batches.refuseLocked(requested);
-        inbox.work(answer, this::expand);
-    }
-
-    private void expand(CompletableFuture<Begun> answer) {
-        SequencedSet<TableName> tables = new LinkedHashSet<>();
-        try {
-            for (TableName table : requested) {
-                tables.addAll(Partitions.expand(rooms.store(), table));
-            }
-        } catch (IOException | RuntimeException e) {
-            answer.completeExceptionally(e);
-            return;
-        }
-        inbox.result(answer, waiting -> lock(List.copyOf(tables), waiting));
-    }
-
-    private void lock(List<TableName> tables, CompletableFuture<Begun> answer) throws IOException {
-        batches.refuseLocked(tables); // others may have begun meanwhile
         RandomGenerator random = rooms.random();
         BatchId id = BatchId.of(rooms.clock().millis(), random.nextLong(), random.nextLong());
-        var batch = new Batch(id, rooms.recovery().folder(id), tables);
+        var batch = new Batch(id, rooms.recovery().folder(id), requested);
         batches.add(batch);
         inbox.work(answer, waiting -> read(batch, waiting));
     }
@@ -87,9 +66,9 @@ final class Begin {
         List<OpenTable> open = new ArrayList<>();
         @Nullable BatchLocks locks = null;
         try {
-            locks = rooms.locks().acquire(batch.id, batch.tables);
+            locks = rooms.locks().acquire(batch.id, requested);
             leases.dropCopies(locks.displaced());
-            for (BaseTable base : BaseTable.readAll(rooms.store(), batch.tables)) {
+            for (BaseTable base : BaseTable.readAll(rooms.store(), requested)) {
                 open.add(open(batch, open.size(), base));
             }
         } catch (IOException | RuntimeException e) {
@@ -113,6 +92,7 @@ final class Begin {
                     batch.locks = acquired;
                     batch.renewAtNanos = leases.nextRenewalNanos();
                     batch.open = List.copyOf(open);
+                    batch.tables = open.stream().map(table -> table.base().table()).toList();
                     batch.state = Batch.State.OPEN;
                     log.atInfo()
                             .addKeyValue("batch", batch.id)

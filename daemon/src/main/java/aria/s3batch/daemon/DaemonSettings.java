@@ -1,5 +1,6 @@
 package aria.s3batch.daemon;
 
+import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.StoreSettings;
@@ -22,7 +23,7 @@ import java.util.Locale;
  *     are applied
  * @param cacheSizeBytes {@code cache-size}: most disk that staged pages may take, over all batches
  * @param blockCacheSizeBytes {@code block-cache-size}: most disk for blocks read from S3
- * @param applyConcurrency {@code apply-concurrency}: blocks in flight while batches are applied
+ * @param applyConcurrency {@code apply-concurrency}: most blocks in flight while a batch is applied; as memory allows
  * @param readers {@code readers}: what servers see of a batch, where its commit does not say
  * @param durability {@code durability}: what a batch survives, where its commit does not say
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
@@ -51,7 +52,6 @@ public record DaemonSettings(
 
     private static final long DEFAULT_CACHE_SIZE = 16L << 30;
     private static final long DEFAULT_BLOCK_CACHE_SIZE = 1L << 30;
-    private static final int DEFAULT_APPLY_CONCURRENCY = 4;
     private static final int APPLY_CONCURRENCY_MAX = 64;
     private static final Duration DEFAULT_FENCE_WAIT = Duration.ofMillis(500);
     private static final Duration FENCE_WAIT_MAX = Duration.ofHours(1);
@@ -97,7 +97,7 @@ public record DaemonSettings(
                 (int)
                         options.number(
                                 OptionName.APPLY_CONCURRENCY,
-                                DEFAULT_APPLY_CONCURRENCY,
+                                Applier.CONCURRENCY,
                                 1,
                                 APPLY_CONCURRENCY_MAX);
         return new DaemonSettings(

@@ -219,7 +219,9 @@ class BatchConductorTest {
             case "WAITING" -> {
                 world.commitOnly(batch);
                 world.store.fail(
-                        Fault.once(FaultyObjectStore.any(Operation.GET), Failure.UNREACHABLE_BEFORE)
+                        Fault.once(
+                                        FaultyObjectStore.any(Operation.HEAD),
+                                        Failure.UNREACHABLE_BEFORE)
                                 .forEver());
                 world.settle();
             }
@@ -866,7 +868,7 @@ class BatchConductorTest {
                 world.get(conductor().forecast(batch, readers)).values().stream()
                         .reduce(ApplyForecast.NOTHING, ApplyForecast::plus);
         assertThat(plan.blocks()).isEqualTo(3);
-        assertThat(plan.heads()).isEqualTo(3 + 2 + 2);
+        assertThat(plan.heads()).isEqualTo(3 + 2 * (2 + 1));
         int requests = world.store.requests().size();
         var _ = conductor().commit(batch, readers);
         world.settle();

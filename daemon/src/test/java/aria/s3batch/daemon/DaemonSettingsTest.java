@@ -56,7 +56,7 @@ class DaemonSettingsTest {
         assertThat(settings.cacheDir()).isEqualTo(Path.of("/var/lib/aria_s3_batch"));
         assertThat(settings.cacheSizeBytes()).isEqualTo(16L << 30);
         assertThat(settings.blockCacheSizeBytes()).isEqualTo(1L << 30);
-        assertThat(settings.applyConcurrency()).isEqualTo(4);
+        assertThat(settings.applyConcurrency()).isEqualTo(32);
         assertThat(settings.readers()).isEqualTo(Readers.FENCE);
         assertThat(settings.fenceWait()).isEqualTo(Duration.ofMillis(500));
     }

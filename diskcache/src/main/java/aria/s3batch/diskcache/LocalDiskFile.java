@@ -14,6 +14,12 @@ import java.nio.file.StandardOpenOption;
  * positional one allows. A sync is never repeated: the error that the first one met would be lost.
  */
 final class LocalDiskFile implements DiskFile {
+    /**
+     * Most bytes at a time: for each thread the JDK keeps memory outside the heap, as much as its longest read or
+     * write of a heap buffer.
+     */
+    private static final int AT_ONCE = 256 << 10;
+
     private final Path path;
     private volatile FileChannel channel;
     private volatile boolean closed;
@@ -52,10 +58,11 @@ final class LocalDiskFile implements DiskFile {
         return uninterrupted(
                 open -> {
                     dst.position(start);
-                    while (dst.hasRemaining()) {
-                        if (open.read(dst, position + dst.position() - start) < 0) {
-                            break;
-                        }
+                    int read = 0;
+                    while (dst.hasRemaining() && read >= 0) {
+                        ByteBuffer part = part(dst);
+                        read = open.read(part, position + dst.position() - start);
+                        dst.position(dst.position() + Math.max(0, read));
                     }
                     return dst.position() - start;
                 });
@@ -69,13 +76,18 @@ final class LocalDiskFile implements DiskFile {
                     open -> {
                         src.position(start);
                         while (src.hasRemaining()) {
-                            open.write(src, position + src.position() - start);
+                            int written = open.write(part(src), position + src.position() - start);
+                            src.position(src.position() + written);
                         }
                         return src;
                     });
         } catch (IOException e) {
             throw LocalDisk.fullOr(e, path, src.limit() - start);
         }
+    }
+
+    private static ByteBuffer part(ByteBuffer buffer) {
+        return buffer.slice(buffer.position(), Math.min(buffer.remaining(), AT_ONCE));
     }
 
     @Override

@@ -33,7 +33,7 @@ public final class AriaS3Batchd {
           --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
           --cache-size=SIZE        most disk that staged pages may take (16G)
           --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
-          --apply-concurrency=N    blocks in flight while a batch is applied (4)
+          --apply-concurrency=N    most blocks in flight while a batch is applied (32); as memory allows
           --readers=MODE           what servers see while a batch is applied: fence, an error;
                                    refresh, a mixture, and the new rows after it; none, a mixture
                                    until FLUSH TABLES (fence)

@@ -39,6 +39,12 @@ import java.util.function.BooleanSupplier;
  * ended, and before its locks are released; in between, another daemon's batch gets a note for that one.
  */
 public final class Applier {
+    /**
+     * Blocks in flight where nobody says: so many that round trips of 100 ms are no matter. Memory sets a lower
+     * bound as a rule; where the store lets fewer through, {@link PacedBlocks} finds out.
+     */
+    public static final int CONCURRENCY = 32;
+
     /** Of a batch that has ended in another way than being applied: its reason in the journal. */
     static final String DISCARDED = "discarded";
 

@@ -36,6 +36,10 @@ public record ApplyForecast(
 
     public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
+    /** Of a definition of which a batch changes nothing, while it changes another: it is locked as well. */
+    public static final ApplyForecast LOCK_ALONE =
+            new ApplyForecast(0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0);
+
     /**
      * @param pages of this table, sealed for as long as the call takes
      * @param definitionToo whether to count what is done with the definition; once for all partitions of a
@@ -70,7 +74,7 @@ public record ApplyForecast(
         }
         long created = 0;
         long deletes = 0;
-        long gets = 1; // aria before the first write
+        long gets = 0;
         long bytesDown = 0;
         long bytesUp = 0;
         for (BlockRecord block : touched) {
@@ -81,7 +85,7 @@ public record ApplyForecast(
                 deletes++;
             } else if (baseLength == 0) {
                 created++;
-            } else if (record.needsBase(block)) {
+            } else if (record.needsBase(block) && !table.reader().isCached(block.block())) {
                 gets++;
                 bytesDown += baseLength;
             }
@@ -116,9 +120,10 @@ public record ApplyForecast(
                 created,
                 deletes,
                 deletes + 2 * copies + definitions,
-                // at commit: blocks, the first of each file, aria and frm; the frm again before the
+                // blocks and the first of each file at commit; aria and frm then, and again before
+                // the
                 // first write
-                heads + 1 + 2 * definitions,
+                heads + 2 + 2 * definitions,
                 gets,
                 copies + blocks + headersPut + definitionsPut + definitions,
                 bytesDown,

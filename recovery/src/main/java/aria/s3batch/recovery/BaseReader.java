@@ -73,6 +73,11 @@ public final class BaseReader implements PageSource {
         return etags.containsKey(block);
     }
 
+    /** Whether a block is at hand: then it costs no request to build on it. */
+    boolean isCached(BlockName block) {
+        return cache.find(key(block)).isPresent();
+    }
+
     /**
      * Reads a block that no read has needed yet, and so keeps it for apply.
      *

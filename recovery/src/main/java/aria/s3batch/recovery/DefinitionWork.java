@@ -5,7 +5,6 @@ import aria.s3batch.format.ObjectNames;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.FenceCopies;
-import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutOutcome;
 import aria.s3batch.s3block.StoredObject;
 
@@ -139,12 +138,11 @@ final class DefinitionWork {
             published = true;
             return;
         }
-        ObjectVersion head = patience.answered(() -> rooms.store().head(frmKey)).orElse(null);
-        if (head != null && head.etag().equals(definition.frmEtag())) {
-            frmEtag = head.etag();
+        if (isStill(frmKey, definition.frmEtag())) {
+            frmEtag = definition.frmEtag();
             return;
         }
-        StoredObject frm = head == null ? null : get(frmKey);
+        StoredObject frm = get(frmKey);
         if (frm != null && renewed != null && Arrays.equals(frm.body(), renewed)) {
             published = true;
             noteDone(FRM, frm.version().etag());
@@ -162,6 +160,10 @@ final class DefinitionWork {
         String doneEtag = header.table.doneEtag(ObjectNames.HEADER);
         if (doneEtag != null && fence == Fence.DOWN) {
             header.done = true;
+            return;
+        }
+        if (doneEtag == null && isStill(header.key, baseEtag)) {
+            header.etag = baseEtag;
             return;
         }
         StoredObject aria = get(header.key);
@@ -189,6 +191,12 @@ final class DefinitionWork {
         } else {
             throw changed(header.key, baseEtag, aria);
         }
+    }
+
+    private boolean isStill(String key, String etag) throws IOException {
+        return patience.answered(() -> rooms.store().head(key))
+                .filter(found -> found.etag().equals(etag))
+                .isPresent();
     }
 
     private @Nullable StoredObject get(String key) throws IOException {

@@ -5,6 +5,7 @@ import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.ConditionalWrite;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.PutOutcome;
+import aria.s3batch.s3block.StoreBusyException;
 import aria.s3batch.s3block.StoreUnreachableException;
 
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,9 @@ import java.time.Duration;
 final class Patience {
     /** Attempts at one object with no clear answer. */
     static final int ATTEMPTS = 5;
+
+    /** Pauses for a store that is asked too often, with nothing done in between: half a minute. */
+    private static final int BUSY_PAUSES = 10;
 
     private static final Logger log = LoggerFactory.getLogger(Patience.class);
 
@@ -88,6 +92,24 @@ final class Patience {
     /** As {@link #deleteMayBeLate}, of a PUT that asked for nothing to be there. */
     boolean creationMayBeLate() {
         return creationMayBeLate;
+    }
+
+    /**
+     * To be called when the store says that it is asked too often: it is there, and will do what it is asked.
+     *
+     * @param pause its number, counted from 1, since it did something last
+     */
+    void pauseWhileBusy(int pause, StoreBusyException cause) throws StoreUnreachableException {
+        if (pause > BUSY_PAUSES) {
+            throw new StoreUnreachableException(
+                    "it does nothing else after " + BUSY_PAUSES + " pauses: " + cause.getMessage(),
+                    cause);
+        }
+        log.atWarn()
+                .addKeyValue("batch", batch)
+                .addKeyValue("cause", cause.getMessage())
+                .log("the object store is asked too often; asking less");
+        pauses.pause(FIRST_PAUSE.multipliedBy(1L << (Math.min(pause, ATTEMPTS) - 1)));
     }
 
     /** To be called after the attempt of this number, counted from 1, had no clear answer. */

@@ -15,6 +15,7 @@ import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutOutcome;
+import aria.s3batch.s3block.StoreBusyException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.StoredObject;
 
@@ -195,27 +196,13 @@ final class TableWork implements AutoCloseable {
         forEachBlock(true, stop, this::deleteBlock);
     }
 
-    private interface BlockStep {
-        void run(BlockRecord block) throws IOException;
-    }
-
-    private void forEachBlock(boolean deletions, BooleanSupplier stop, BlockStep step)
+    private void forEachBlock(boolean deletions, BooleanSupplier stop, PacedBlocks.Step step)
             throws IOException {
-        var inFlight = new InFlight(rooms.executor(), rooms.concurrency());
-        boolean stopped = false;
-        for (BlockRecord block : blocks) {
-            if (table.deletes(block) != deletions || isDone(block)) {
-                continue;
-            }
-            stopped = stop.getAsBoolean();
-            if (stopped || !inFlight.start(() -> step.run(block))) {
-                break;
-            }
-        }
-        inFlight.finish();
-        if (stopped) {
-            throw new StoppedException();
-        }
+        List<BlockRecord> left =
+                blocks.stream()
+                        .filter(block -> table.deletes(block) == deletions && !isDone(block))
+                        .toList();
+        new PacedBlocks(rooms.executor(), rooms.concurrency(), patience, stop, left).run(step);
     }
 
     private void putBlock(BlockRecord planned) throws IOException {
@@ -225,6 +212,8 @@ final class TableWork implements AutoCloseable {
             PutOutcome outcome;
             try {
                 outcome = settled(block, key, tryBlock(block, key));
+            } catch (StoreBusyException e) {
+                throw e;
             } catch (StoreUnreachableException e) {
                 outcome = new PutOutcome.Unknown(e);
             }
@@ -240,14 +229,17 @@ final class TableWork implements AutoCloseable {
                     block = block.withBaseEtag(foreign.foundEtag());
                     rooms.journal().rebase(batch.id(), number, block);
                 }
+                case PutOutcome.Unknown(StoreBusyException busy) -> throw busy;
                 case PutOutcome.Unknown unknown -> patience.pauseOrGiveUp(attempt, unknown.cause());
             }
         }
     }
 
     private PutOutcome tryBlock(BlockRecord record, String key) throws IOException {
-        // base, new bytes, compressed bytes, and a copy for the wire
-        int kib = Math.min(rooms.memoryKib(), 4 * geometry.blockBytes() / 1024);
+        // base, new bytes, and one more while the base is taken from the cache; or compressed
+        // bytes, twice
+        int copies = geometry.compressed() ? 4 : 3;
+        int kib = Math.min(rooms.memoryKib(), copies * geometry.blockBytes() / 1024);
         rooms.memory().acquireUninterruptibly(kib);
         try {
             String etag = record.baseEtag();
@@ -274,12 +266,17 @@ final class TableWork implements AutoCloseable {
             byte[] decoded = overlay(record, base);
             byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
             progress.put(body.length);
-            return rooms.writes()
-                    .write(
-                            key,
-                            body,
-                            etag == null ? Condition.ifAbsent() : Condition.ifMatch(etag),
-                            batch.id());
+            PutOutcome outcome =
+                    rooms.writes()
+                            .write(
+                                    key,
+                                    body,
+                                    etag == null ? Condition.ifAbsent() : Condition.ifMatch(etag),
+                                    batch.id());
+            if (base != null && etag != null && isBusy(outcome)) {
+                keepForTheNextTry(record.block(), base, etag);
+            }
+            return outcome;
         } finally {
             rooms.memory().release(kib);
         }
@@ -318,6 +315,21 @@ final class TableWork implements AutoCloseable {
         return Arrays.equals(found, overlay(record, found));
     }
 
+    private static boolean isBusy(PutOutcome outcome) {
+        return outcome instanceof PutOutcome.Unknown(StoreBusyException busy);
+    }
+
+    private BlockCache.Key cacheKey(BlockName block) {
+        return new BlockCache.Key(batch.id(), number, block);
+    }
+
+    /** A store that is asked too often is not asked for the block again. */
+    private void keepForTheNextTry(BlockName block, byte[] base, String etag) {
+        rooms.blockCache()
+                .filter(cache -> cache.find(cacheKey(block)).isEmpty())
+                .ifPresent(cache -> cache.put(cacheKey(block), ByteBuffer.wrap(base), etag));
+    }
+
     private Optional<byte[]> cachedBase(BlockName block, String etag) {
         if (rooms.blockCache().isEmpty()) {
             return Optional.empty();
@@ -325,7 +337,7 @@ final class TableWork implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.allocate(table.baseLength(block));
         return rooms.blockCache()
                 .get()
-                .read(new BlockCache.Key(batch.id(), number, block), 0, bytes)
+                .read(cacheKey(block), 0, bytes)
                 .filter(cached -> cached.etag().equals(etag))
                 .map(cached -> bytes.array());
     }
@@ -385,6 +397,7 @@ final class TableWork implements AutoCloseable {
                     }
                     etag = foreign.foundEtag();
                 }
+                case DeleteOutcome.Unknown(StoreBusyException busy) -> throw busy;
                 case DeleteOutcome.Unknown unknown ->
                         patience.pauseOrGiveUp(attempt, unknown.cause());
             }

@@ -142,7 +142,7 @@ final class UnclearAnswersTest {
             for (Operation settling : List.of(Operation.HEAD, Operation.GET)) {
                 var scene = new Scene(readers);
                 scene.store.fail(Fault.once(FaultyObjectStore.any(operation), failure));
-                int before = settling == Operation.HEAD ? 1 : 0; // of the frm
+                int before = settling == Operation.HEAD ? 2 : 0; // of frm and header
                 scene.store.fail(
                         Fault.onNth(
                                 1 + before,

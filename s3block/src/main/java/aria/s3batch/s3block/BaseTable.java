@@ -9,11 +9,12 @@ import aria.s3batch.format.TableGeometry;
 import aria.s3batch.format.TableName;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 
 /**
  * What a batch is based on: header and definition of a table as they were in S3 when the batch began.
@@ -40,19 +41,29 @@ public record BaseTable(
     }
 
     /**
-     * Reads headers and definitions of tables: a GET each, and the definition of partitions of one table
-     * once.
+     * Reads headers and definitions: a GET each, and the definition of partitions of one table once. What has no
+     * header may be a partitioned table: it stands for all its partitions, see {@link Partitions#expand}.
      *
+     * @return each table once, in the order in which they are asked for
      * @throws IOException as {@link #read}
      */
     public static List<BaseTable> readAll(ObjectStore store, List<TableName> tables)
             throws IOException {
         Map<TableName, StoredObject> definitions = new HashMap<>();
-        List<BaseTable> bases = new ArrayList<>();
+        SequencedMap<TableName, BaseTable> bases = new LinkedHashMap<>();
         for (TableName table : tables) {
-            bases.add(read(store, table, definitions));
+            Optional<StoredObject> aria = store.get(new ObjectNames(table).header());
+            if (aria.isPresent()) {
+                bases.put(table, of(store, table, aria.get(), definitions));
+                continue;
+            }
+            List<TableName> partitions =
+                    table.isPartition() ? List.of(table) : Partitions.of(store, table);
+            for (TableName partition : partitions) {
+                bases.put(partition, read(store, partition, definitions));
+            }
         }
-        return bases;
+        return List.copyOf(bases.values());
     }
 
     /**
@@ -70,8 +81,17 @@ public record BaseTable(
     private static BaseTable read(
             ObjectStore store, TableName table, Map<TableName, StoredObject> definitions)
             throws IOException {
+        StoredObject aria = mustGet(store, table, new ObjectNames(table).header());
+        return of(store, table, aria, definitions);
+    }
+
+    private static BaseTable of(
+            ObjectStore store,
+            TableName table,
+            StoredObject aria,
+            Map<TableName, StoredObject> definitions)
+            throws IOException {
         var names = new ObjectNames(table);
-        StoredObject aria = mustGet(store, table, names.header());
         StoredObject frm = definitions.get(table.base());
         if (frm == null) {
             frm = mustGet(store, table, names.frm());

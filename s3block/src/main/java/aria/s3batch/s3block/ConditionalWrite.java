@@ -39,7 +39,9 @@ public final class ConditionalWrite {
     }
 
     /**
-     * Writes an object. One PUT, and when its answer is unclear one HEAD; a GET before it is called foreign.
+     * Writes an object. One PUT, and when its answer is unclear one HEAD; a GET before it is called foreign. A
+     * store that says that it is asked too often is not asked more: should it have written, the next try finds
+     * out.
      *
      * @param condition what the object must still be: the base's ETag, or absent. With {@link
      *     Condition.Always} there are no foreign writes.
@@ -58,6 +60,8 @@ public final class ConditionalWrite {
             }
         } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             throw e;
+        } catch (StoreBusyException e) {
+            return new PutOutcome.Unknown(e);
         } catch (IOException e) {
             unclear = e;
         }
@@ -146,6 +150,8 @@ public final class ConditionalWrite {
             }
         } catch (StoreRefusedException | BucketMissingException | LockLostException e) {
             throw e;
+        } catch (StoreBusyException e) {
+            return new DeleteOutcome.Unknown(e);
         } catch (IOException e) {
             unclear = e;
         }

@@ -27,10 +27,19 @@ public final class Partitions {
      *     says
      */
     public static List<TableName> expand(ObjectStore store, TableName table) throws IOException {
+        String header = new ObjectNames(table).header();
+        return table.isPartition() || store.head(header).isPresent()
+                ? List.of(table)
+                : of(store, table);
+    }
+
+    /**
+     * All partitions of a table that has no header of its own, as {@link #expand}.
+     *
+     * @param table no partition
+     */
+    static List<TableName> of(ObjectStore store, TableName table) throws IOException {
         var names = new ObjectNames(table);
-        if (table.isPartition() || store.head(names.header()).isPresent()) {
-            return List.of(table);
-        }
         Optional<StoredObject> par = store.get(names.par());
         if (par.isEmpty()) {
             throw FenceCopies.whyMissing(store, table, names.header());

@@ -111,10 +111,12 @@ final class SdkFailures {
                     default -> status >= 500 || status < 100;
                 };
         if (transientAnswer) {
-            return new StoreUnreachableException(
+            String message =
                     "%s answered %s to %s in bucket '%s'"
-                            .formatted(endpoint, answer, request, bucket),
-                    answered);
+                            .formatted(endpoint, answer, request, bucket);
+            return status == 503 || status == 429
+                    ? new StoreBusyException(message, answered)
+                    : new StoreUnreachableException(message, answered);
         }
         return new StoreRefusedException(
                 "%s refused %s in bucket '%s' (%s): %s"

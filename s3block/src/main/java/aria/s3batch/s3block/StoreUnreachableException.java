@@ -6,7 +6,7 @@ import java.io.IOException;
  * No usable answer from the object store: it is down, too slow, overloaded, or the connection broke. A
  * read may be repeated later; of a write it is unknown whether it happened.
  */
-public final class StoreUnreachableException extends IOException {
+public sealed class StoreUnreachableException extends IOException permits StoreBusyException {
     private static final long serialVersionUID = 1L;
 
     public StoreUnreachableException(String message, Throwable cause) {

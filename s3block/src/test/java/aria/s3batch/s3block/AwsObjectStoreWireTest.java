@@ -157,7 +157,7 @@ final class AwsObjectStoreWireTest {
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessageContaining("500 InternalError");
         answer = exchange -> status(exchange, 503, "SlowDown");
-        assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
+        assertThatThrownBy(this::putAlways).isInstanceOf(StoreBusyException.class);
         answer = HttpExchange::close; // connection reset
         assertThatThrownBy(this::putAlways).isInstanceOf(StoreUnreachableException.class);
         answer = exchange -> status(exchange, 409, "ConditionalRequestConflict");

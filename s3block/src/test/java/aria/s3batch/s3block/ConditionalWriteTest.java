@@ -59,6 +59,22 @@ final class ConditionalWriteTest {
         assertThat(store.requests()).hasSize(1);
     }
 
+    @Test
+    void storeThatIsAskedTooOftenIsNotAskedMore() throws IOException {
+        String base = base("base");
+        store.fail(Fault.once(any(Operation.PUT), Failure.SLOW_DOWN_503));
+        store.fail(Fault.once(any(Operation.DELETE), Failure.SLOW_DOWN_503));
+        PutOutcome put = writer.write(KEY, OURS, Condition.ifMatch(base), BATCH);
+        DeleteOutcome delete = writer.delete(KEY, base);
+        assertThat(put).isInstanceOf(PutOutcome.Unknown.class);
+        assertThat(((PutOutcome.Unknown) put).cause()).isInstanceOf(StoreBusyException.class);
+        assertThat(delete).isInstanceOf(DeleteOutcome.Unknown.class);
+        assertThat(store.requests()).hasSize(2);
+
+        put = writer.write(KEY, OURS, Condition.ifMatch(base), BATCH);
+        assertThat(put).isEqualTo(new PutOutcome.Landed(etagNow()));
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = Failure.class,

@@ -247,8 +247,7 @@ public final class FaultyObjectStore implements ObjectStore {
                     throw new StoreRefusedException(
                             "injected: 403 to " + request, new IOException("403"));
             case CRASH_BEFORE -> throw new Crash(request);
-            case SLOW_DOWN_503 ->
-                    throw new StoreUnreachableException("injected: 503 to " + request);
+            case SLOW_DOWN_503 -> throw new StoreBusyException("injected: 503 to " + request);
             case BODY_TRUNCATED ->
                     throw new StoreUnreachableException("injected: half a body of " + request);
             case BODY_DAMAGED -> {

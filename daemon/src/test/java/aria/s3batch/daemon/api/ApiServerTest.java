@@ -116,9 +116,9 @@ class ApiServerTest {
         assertThat(http.put(batch + DATA + "?page=3", page(3, 7)).status()).isEqualTo(204);
         assertThat(http.get(batch + DATA + "?page=3").body()).isEqualTo(page(3, 7));
         JsonNode plan = http.get(batch + "/plan").json();
-        // the block, aria and frm, and a copy of each of these two; the lock
-        assertThat(plan.get("puts").asInt()).isEqualTo(6);
-        assertThat(http.get(batch + "/plan?readers=none").json().get("puts").asInt()).isEqualTo(2);
+        // the block, aria and frm, and a copy of each of these two; a lock for each table
+        assertThat(plan.get("puts").asInt()).isEqualTo(7);
+        assertThat(http.get(batch + "/plan?readers=none").json().get("puts").asInt()).isEqualTo(3);
         // a record and the page
         assertThat(plan.get("copy").get("puts").asInt()).isEqualTo(2);
         assertThat(plan.get("copy").get("bytesUp").asInt()).isEqualTo(PAGE);
@@ -229,7 +229,7 @@ class ApiServerTest {
         assertProblem(
                 http.post(batch + "/resolve", "{\"action\": \"forget\"}"), 400, "usage", "forget");
         daemon.store.fail(
-                Fault.once(FaultyObjectStore.any(Operation.HEAD), Failure.UNREACHABLE_BEFORE));
+                Fault.once(FaultyObjectStore.any(Operation.GET), Failure.UNREACHABLE_BEFORE));
         assertProblem(
                 http.post("/v1/batches", "{\"tables\": [\"shop.parts\"]}"),
                 503,

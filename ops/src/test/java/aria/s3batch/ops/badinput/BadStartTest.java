@@ -21,13 +21,13 @@ import java.util.concurrent.TimeUnit;
 @ExtendWith(SharedStore.Resolver.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class BadStartTest {
+    private static final int SIGTERM_EXIT = 128 + 15;
+
     private final SharedStore store;
 
     BadStartTest(SharedStore store) {
         this.store = store;
     }
-
-    private static final int SIGTERM_EXIT = 128 + 15;
 
     @Test
     void unknownOptionInTheFileIsNamedWithFileAndLine() throws Exception {

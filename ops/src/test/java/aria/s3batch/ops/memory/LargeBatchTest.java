@@ -64,7 +64,7 @@ final class LargeBatchTest {
         var table = new LargeTable("gigabyte", 4 << 20, false, LONG ? 256 : 16);
         assertThat(table.pages()).isEqualTo(LONG ? 131_072 : 8_192);
         table.load(bucket);
-        try (DaemonProcess daemon = start("apply-concurrency=4")) {
+        try (DaemonProcess daemon = start("apply-concurrency=32")) {
             var clock = new Clock(table.bytes());
             String batch = begin(daemon, table);
             inParallel(
@@ -90,7 +90,7 @@ final class LargeBatchTest {
 
     /**
      * The largest blocks, compressed, each with pages that are not staged, so that apply reads, inflates,
-     * merges and deflates it; eight at a time if memory let it; while other clients stage and read as much
+     * merges and deflates it; 32 at a time if memory let it; while other clients stage and read as much
      * as one request may hold.
      */
     @Test
@@ -99,7 +99,7 @@ final class LargeBatchTest {
         var other = new LargeTable("staged", LARGEST_BLOCK, true, 4);
         table.load(bucket);
         other.load(bucket);
-        try (DaemonProcess daemon = start("apply-concurrency=8")) {
+        try (DaemonProcess daemon = start("apply-concurrency=32")) {
             var clock = new Clock(table.bytes());
             String batch = begin(daemon, table);
             String otherBatch = begin(daemon, other);

@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** A small change of a large table costs little: requests that are counted, and time. */
 @NeedsMariaDb
@@ -31,6 +33,28 @@ final class SqlCostTest {
     private static final int BLOCKS_MAX = 8;
 
     private static final double SECONDS_MAX = 2.0;
+
+    /**
+     * See docs/requests.md: begin, commit and apply of one table, behind a fence. The embedded S3 server ignores
+     * If-Match: each such write has a HEAD before it.
+     */
+    private static final Map<String, Integer> BESIDES_BLOCKS =
+            Map.ofEntries(
+                    Map.entry("PUT lock of live/t", 2),
+                    Map.entry("GET live/t/aria", 1),
+                    Map.entry("GET live/t/frm", 1),
+                    Map.entry("HEAD live/t/aria", 2 + 1),
+                    Map.entry("HEAD live/t/frm", 2 + 1),
+                    Map.entry("HEAD lock of live/t", 2),
+                    Map.entry("PUT copy of live/t/aria", 1),
+                    Map.entry("PUT copy of live/t/frm", 1),
+                    Map.entry("DELETE live/t/aria", 1),
+                    Map.entry("DELETE live/t/frm", 1),
+                    Map.entry("PUT live/t/aria", 1),
+                    Map.entry("PUT live/t/frm", 1),
+                    Map.entry("DELETE copy of live/t/aria", 1),
+                    Map.entry("DELETE copy of live/t/frm", 1),
+                    Map.entry("DELETE lock of live/t", 1));
 
     @Test
     void hundredRowsByPrimaryKeyFetchTheirBlocksAloneAndTakeUnderTwoSeconds(@TempDir Path directory)
@@ -85,5 +109,46 @@ final class SqlCostTest {
         assertThat(fetched).as("requests: %s", requests).doesNotHaveDuplicates();
         assertThat(fetched.size()).as("requests: %s", requests).isBetween(1, BLOCKS_MAX);
         assertThat(written.size()).as("requests: %s", requests).isBetween(1, fetched.size());
+        assertThat(besides(requests)).as("requests: %s", requests).isEqualTo(BESIDES_BLOCKS);
+        List<String> read = blocksOf("GET", requests);
+        List<String> changed = blocksOf("PUT", requests);
+        assertThat(changed).isSubsetOf(read);
+        var looked = new ArrayList<String>(changed); // at commit
+        looked.addAll(changed); // for If-Match
+        for (String first : List.of("index/000001", "data/000001")) {
+            String file = first.substring(0, first.indexOf('/'));
+            boolean touched = changed.stream().anyMatch(block -> block.startsWith(file));
+            if (touched && !read.contains(first)) {
+                looked.add(first);
+            }
+        }
+        assertThat(blocksOf("HEAD", requests))
+                .as("requests: %s", requests)
+                .containsExactlyInAnyOrderElementsOf(looked);
+    }
+
+    private static List<String> blocksOf(String verb, List<String> requests) {
+        String prefix = verb + " live/t/";
+        return requests.stream()
+                .filter(request -> request.matches(prefix + "(data|index)/.*"))
+                .map(request -> request.substring(prefix.length()))
+                .toList();
+    }
+
+    /** How often each request that is not about a block; but signs of life, which the clock makes. */
+    private static Map<String, Integer> besides(List<String> requests) {
+        Map<String, Integer> counted = new TreeMap<>();
+        for (String request : requests) {
+            if (!request.matches("[A-Z]+ live/t/(data|index)/.*")) {
+                counted.merge(
+                        request.replaceFirst("_aria_s3_batch/fence/[^/]+/", "copy of ")
+                                .replaceFirst("_aria_s3_batch/locks/", "lock of "),
+                        1,
+                        Integer::sum);
+            }
+        }
+        counted.computeIfPresent("PUT lock of live/t", (lock, times) -> Math.min(times, 2));
+        counted.computeIfPresent("HEAD lock of live/t", (lock, times) -> Math.min(times, 2));
+        return counted;
     }
 }
