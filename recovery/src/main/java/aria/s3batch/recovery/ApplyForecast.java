@@ -120,9 +120,8 @@ public record ApplyForecast(
                 created,
                 deletes,
                 deletes + 2 * copies + definitions,
-                // blocks and the first of each file at commit; aria and frm then, and again before
-                // the
-                // first write
+                // at commit blocks, the first of each file, aria and frm; these two again before a
+                // write
                 heads + 2 + 2 * definitions,
                 gets,
                 copies + blocks + headersPut + definitionsPut + definitions,
