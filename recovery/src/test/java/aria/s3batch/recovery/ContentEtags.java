@@ -2,7 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteAnswer;
-import aria.s3batch.s3block.ListedObject;
+import aria.s3batch.s3block.ForwardingObjectStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
@@ -10,11 +10,9 @@ import aria.s3batch.s3block.StoredObject;
 
 import java.io.IOException;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.zip.CRC32C;
 
@@ -23,13 +21,12 @@ import java.util.zip.CRC32C;
  * it its old ETag. It may also drop metadata, as some endpoints do, and damage bodies behind their ETag,
  * as a failing server does. For one thread.
  */
-final class ContentEtags implements ObjectStore {
-    private final ObjectStore store;
+final class ContentEtags extends ForwardingObjectStore {
     private final boolean keepsMetadata;
     private final Map<String, UnaryOperator<byte[]>> damages = new TreeMap<>();
 
     ContentEtags(ObjectStore store, boolean keepsMetadata) {
-        this.store = store;
+        super(store);
         this.keepsMetadata = keepsMetadata;
     }
 
@@ -95,20 +92,5 @@ final class ContentEtags implements ObjectStore {
             return new DeleteAnswer.ConditionFailed();
         }
         return store.delete(key, Condition.always());
-    }
-
-    @Override
-    public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-        store.list(prefix, visitor);
-    }
-
-    @Override
-    public List<String> folders(String prefix) throws IOException {
-        return store.folders(prefix);
-    }
-
-    @Override
-    public void close() {
-        store.close();
     }
 }

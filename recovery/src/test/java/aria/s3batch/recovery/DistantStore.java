@@ -2,7 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteAnswer;
-import aria.s3batch.s3block.ListedObject;
+import aria.s3batch.s3block.ForwardingObjectStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
@@ -11,17 +11,15 @@ import aria.s3batch.s3block.StoredObject;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /**
  * A bucket at the end of a line: a round trip before every answer, one pipe in each direction, whose bytes
  * go one after the other, and a limit of requests a second, above which it answers 503 SlowDown, when it has
  * read the body. In {@link VirtualTime}.
  */
-final class DistantStore implements ObjectStore {
+final class DistantStore extends ForwardingObjectStore {
     /**
      * @param bytesPerSecond in each direction
      * @param requestsPerSecond 0: as many as come. What was not used in the last second can be used at once
@@ -30,7 +28,6 @@ final class DistantStore implements ObjectStore {
     record Line(
             Duration roundTrip, long bytesPerSecond, int requestsPerSecond, Duration limitedFor) {}
 
-    private final ObjectStore store;
     private final VirtualTime time;
     private final Line line;
     private long upFreeNanos;
@@ -43,7 +40,7 @@ final class DistantStore implements ObjectStore {
     private int requests;
 
     DistantStore(ObjectStore store, VirtualTime time, Line line) {
-        this.store = store;
+        super(store);
         this.time = time;
         this.line = line;
         this.tokens = line.requestsPerSecond();
@@ -130,16 +127,6 @@ final class DistantStore implements ObjectStore {
     @Override
     public DeleteAnswer delete(String key, Condition condition) throws IOException {
         return ask("DELETE " + key, 0, () -> store.delete(key, condition));
-    }
-
-    @Override
-    public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-        store.list(prefix, visitor);
-    }
-
-    @Override
-    public List<String> folders(String prefix) throws IOException {
-        return store.folders(prefix);
     }
 
     @Override

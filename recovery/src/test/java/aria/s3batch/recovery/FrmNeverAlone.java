@@ -4,9 +4,8 @@ import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteAnswer;
-import aria.s3batch.s3block.ListedObject;
+import aria.s3batch.s3block.ForwardingObjectStore;
 import aria.s3batch.s3block.ObjectStore;
-import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
 import aria.s3batch.s3block.StoredObject;
 
@@ -14,22 +13,18 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 
 /**
  * Looks at the bucket after every write as a server would, and fails at once where one would hang or be
  * deceived: A5, {@code frm} is there without every {@code aria}; A6, a block behind a fence is written while
  * one of them is; or a definition is there that is none. Knows the tables that were there when it was made.
  */
-final class FrmNeverAlone implements ObjectStore {
-    private final ObjectStore store;
-
+final class FrmNeverAlone extends ForwardingObjectStore {
     /** Headers by the key of the definition above them. */
     private final Map<String, Set<String>> headers = new TreeMap<>();
 
@@ -39,7 +34,7 @@ final class FrmNeverAlone implements ObjectStore {
      * @param fenced whether every block is to be written behind a fence
      */
     FrmNeverAlone(ObjectStore store, boolean fenced) throws IOException {
-        this.store = store;
+        super(store);
         this.fenced = fenced;
         store.list(
                 "",
@@ -97,35 +92,5 @@ final class FrmNeverAlone implements ObjectStore {
         DeleteAnswer answer = store.delete(key, condition);
         look(null);
         return answer;
-    }
-
-    @Override
-    public Optional<StoredObject> get(String key) throws IOException {
-        return store.get(key);
-    }
-
-    @Override
-    public Optional<ObjectVersion> head(String key) throws IOException {
-        return store.head(key);
-    }
-
-    @Override
-    public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-        store.list(prefix, visitor);
-    }
-
-    @Override
-    public List<String> folders(String prefix) throws IOException {
-        return store.folders(prefix);
-    }
-
-    @Override
-    public String toString() {
-        return store.toString();
-    }
-
-    @Override
-    public void close() {
-        store.close();
     }
 }

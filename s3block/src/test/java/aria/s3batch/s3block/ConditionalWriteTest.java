@@ -17,10 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 final class ConditionalWriteTest {
     private static final String KEY = "db/t/data/000001";
@@ -259,7 +257,11 @@ final class ConditionalWriteTest {
     }
 
     /** An endpoint whose answers to HEAD are cut. */
-    private record CutHeads(ObjectStore store) implements ObjectStore {
+    private static final class CutHeads extends ForwardingObjectStore {
+        CutHeads(ObjectStore store) {
+            super(store);
+        }
+
         @Override
         public Optional<ObjectVersion> head(String key) throws IOException {
             return store.head(key)
@@ -271,50 +273,12 @@ final class ConditionalWriteTest {
                                             whole.lastModified(),
                                             Map.of()));
         }
-
-        @Override
-        public Optional<StoredObject> get(String key) throws IOException {
-            return store.get(key);
-        }
-
-        @Override
-        public PutAnswer put(
-                String key, byte[] body, Condition condition, Map<String, String> metadata)
-                throws IOException {
-            return store.put(key, body, condition, metadata);
-        }
-
-        @Override
-        public DeleteAnswer delete(String key, Condition condition) throws IOException {
-            return store.delete(key, condition);
-        }
-
-        @Override
-        public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-            store.list(prefix, visitor);
-        }
-
-        @Override
-        public List<String> folders(String prefix) throws IOException {
-            return store.folders(prefix);
-        }
-
-        @Override
-        public void close() {
-            store.close();
-        }
     }
 
     /** An endpoint that drops user metadata. */
-    private record WithoutMetadata(ObjectStore store) implements ObjectStore {
-        @Override
-        public Optional<StoredObject> get(String key) throws IOException {
-            return store.get(key);
-        }
-
-        @Override
-        public Optional<ObjectVersion> head(String key) throws IOException {
-            return store.head(key);
+    private static final class WithoutMetadata extends ForwardingObjectStore {
+        WithoutMetadata(ObjectStore store) {
+            super(store);
         }
 
         @Override
@@ -322,26 +286,6 @@ final class ConditionalWriteTest {
                 String key, byte[] body, Condition condition, Map<String, String> metadata)
                 throws IOException {
             return store.put(key, body, condition, Map.of());
-        }
-
-        @Override
-        public DeleteAnswer delete(String key, Condition condition) throws IOException {
-            return store.delete(key, condition);
-        }
-
-        @Override
-        public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
-            store.list(prefix, visitor);
-        }
-
-        @Override
-        public List<String> folders(String prefix) throws IOException {
-            return store.folders(prefix);
-        }
-
-        @Override
-        public void close() {
-            store.close();
         }
     }
 }
