@@ -227,7 +227,7 @@ public final class Daemon implements AutoCloseable {
                         () -> {
                             try {
                                 TableCache.warmUp();
-                            } catch (IOException | RuntimeException | Error e) {
+                            } catch (RuntimeException | Error e) {
                                 failed.complete(e);
                             }
                         })

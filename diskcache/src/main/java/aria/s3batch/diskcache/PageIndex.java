@@ -12,6 +12,7 @@ import net.openhft.chronicle.values.Values;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
 
 /**
@@ -63,6 +64,12 @@ final class PageIndex implements Closeable {
     /** Key and value that a thread hands to the map, which copies them: no garbage per look-up. */
     private static final ThreadLocal<Probe> PROBE = ThreadLocal.withInitial(Probe::new);
 
+    /** See {@link #compile}. */
+    static final ReentrantLock COMPILER = new ReentrantLock();
+
+    /** Guarded by {@link #COMPILER}. */
+    private static boolean compiled;
+
     private ChronicleMap<LongValue, LongValue> map;
     private int tierPages;
 
@@ -86,7 +93,37 @@ final class PageIndex implements Closeable {
         map = newMap(tierPages);
     }
 
+    /**
+     * Has Chronicle compile, once in a process, what maps of this kind need: a second, for which the first table
+     * with a staged page would wait. Any thread. Every map waits for it: Chronicle runs javac without a lock, and
+     * two at once fail in each other's files.
+     */
+    static void compile() {
+        COMPILER.lock();
+        try {
+            if (!compiled) {
+                useAll();
+                compiled = true;
+            }
+        } finally {
+            COMPILER.unlock();
+        }
+    }
+
+    private static void useAll() {
+        try (ChronicleMap<LongValue, LongValue> first = createMap(TIER_PAGES_MIN)) {
+            put(first, 0, 0);
+            get(first, 0);
+            forEachEntry(first, (key, value, entry) -> entry.doRemove());
+        }
+    }
+
     private static ChronicleMap<LongValue, LongValue> newMap(int tierPages) {
+        compile();
+        return createMap(tierPages);
+    }
+
+    private static ChronicleMap<LongValue, LongValue> createMap(int tierPages) {
         return ChronicleMap.of(LongValue.class, LongValue.class)
                 .name("pages")
                 .entries(tierPages)
@@ -136,6 +173,10 @@ final class PageIndex implements Closeable {
     }
 
     private long get(long key) {
+        return get(map, key);
+    }
+
+    private static long get(ChronicleMap<LongValue, LongValue> map, long key) {
         Probe probe = PROBE.get();
         probe.key.setValue(key);
         return map.getUsing(probe.key, probe.value) == null ? NOT_STAGED : probe.value.getValue();

@@ -103,14 +103,9 @@ public final class TableCache implements Closeable {
         this.slots = new PageSlots(base, disk, space, pageFile, exclusive);
     }
 
-    /**
-     * Starts what the first table with a staged page would wait for: Chronicle Map compiles code of its own
-     * for a second. Any thread, at any time, once.
-     */
-    public static void warmUp() throws IOException {
-        try (var index = new PageIndex()) {
-            index.put(TableFile.DATA, 0, PageIndex.value(0, 0, false));
-        }
+    /** What the first table with a staged page would wait for, see {@link PageIndex#compile}. Any thread. */
+    public static void warmUp() {
+        PageIndex.compile();
     }
 
     public TableBase base() {

@@ -15,6 +15,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -27,6 +28,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 
 class PageIndexTest {
     @Test
@@ -225,5 +227,31 @@ class PageIndexTest {
     private static long usedHeap() {
         System.gc();
         return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+    }
+
+    /** Chronicle runs javac for the first one, and two runs at once fail in each other's files. */
+    @Test
+    @Timeout(60)
+    void noMapIsMadeWhileAnotherThreadMayCompile() throws Exception {
+        var made = new CompletableFuture<Integer>();
+        var maker =
+                new Thread(
+                        () -> {
+                            try (var index = new PageIndex()) {
+                                made.complete(index.size());
+                            }
+                        });
+        PageIndex.COMPILER.lock();
+        try {
+            maker.start();
+            while (!PageIndex.COMPILER.hasQueuedThread(maker)) {
+                assertThat(made).isNotDone();
+                Thread.onSpinWait();
+            }
+        } finally {
+            PageIndex.COMPILER.unlock();
+        }
+        maker.join();
+        assertThat(made).isCompletedWithValue(0);
     }
 }

@@ -15,6 +15,9 @@ import java.util.List;
  * programs as they were built: {@code lib}, where our own jar lies, or beside which our classes do.
  */
 public final class ChildJava {
+    /** System property: what to run instead of the programs as they were built. */
+    public static final String CLASS_PATH = "aria.s3batch.childClassPath";
+
     private static final String JVM_OPTIONS = "/aria/s3batch/ops/jvm.options";
 
     /** What does not fit the notes of a rehearsal is left out of them without a word: see ops/bin/launch. */
@@ -43,7 +46,7 @@ public final class ChildJava {
         command.add("-Djava.library.path=" + lib.resolve("native"));
         command.add("-XX:AOTCache=" + lib.resolve(mainClass + ".aot"));
         command.add("-cp");
-        command.add(lib.resolve("aria_s3_batch.jar").toString());
+        command.add(System.getProperty(CLASS_PATH, lib.resolve("aria_s3_batch.jar").toString()));
         command.add(mainClass);
         command.addAll(arguments);
         return command;

@@ -15,6 +15,7 @@ import aria.s3batch.ops.demo.S3Server;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,7 @@ import java.util.concurrent.TimeUnit;
  * What daemons with cache directories of their own owe each other on one bucket: real processes, killed with
  * SIGKILL and paused with SIGSTOP. Subclasses bring the object store.
  */
+@Tag("alone") // its leases last a second: beside another fleet they lapse, and all is done twice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class DaemonsOfOneBucket {
     private static final boolean LONG = Boolean.getBoolean("tests.long");

@@ -71,7 +71,9 @@ record Trial(
         List<String> arguments = new ArrayList<>(List.of(results.toString()));
         tests.forEach(test -> arguments.add(test.toString()));
         List<String> command = ChildJava.command(MutantRun.class.getName(), "512m", arguments);
-        command.set(command.indexOf("-cp") + 1, classes + File.pathSeparator + classPath);
+        String mutated = classes + File.pathSeparator + classPath;
+        command.set(command.indexOf("-cp") + 1, mutated);
+        command.add(1, "-D" + ChildJava.CLASS_PATH + "=" + mutated); // for the daemons of its tests
         command.addAll(1, List.of("-ea", "-XX:TieredStopAtLevel=1")); // it ends before C2 pays
         Path output = work.resolve("output");
         Process child =

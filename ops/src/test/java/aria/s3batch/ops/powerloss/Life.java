@@ -36,7 +36,7 @@ import java.util.stream.Stream;
  */
 final class Life {
     private static final Duration DAY_MAX = Duration.ofSeconds(150);
-    private static final int LOG_LINES = 40;
+    private static final int LOG_LINES = 100;
 
     /** Of each cut, beside the one that the daemon goes on with. */
     private static final int OTHER_FATES = 12;
