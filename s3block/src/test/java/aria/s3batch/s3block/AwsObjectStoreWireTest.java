@@ -279,8 +279,8 @@ final class AwsObjectStoreWireTest {
     void listingWhoseAnswerWasCutAnywhereIsNoAnswer() throws IOException {
         String body =
                 "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>"
-                        + "<Contents><Key>db/t/aria</Key><ETag>\"a\"</ETag><Size>1</Size></Contents>"
-                        + "</ListBucketResult>";
+                    + "<Contents><Key>db/t/aria</Key><ETag>\"a\"</ETag><Size>1</Size></Contents>"
+                    + "</ListBucketResult>";
         String whole =
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
                         .formatted(body.length(), body);
