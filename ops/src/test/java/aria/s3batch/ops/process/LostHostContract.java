@@ -3,6 +3,7 @@ package aria.s3batch.ops.process;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -263,7 +264,7 @@ abstract class LostHostContract {
         assertThat(left()).isEmpty();
     }
 
-    private static final int ROUNDS = Boolean.getBoolean("tests.long") ? 9 : 1;
+    private static final int ROUNDS = Numbers.areFull() ? 9 : 1;
 
     private static double commitMillis(
             DaemonProcess daemon, int pages, long seed, String durability) throws Exception {
