@@ -73,7 +73,7 @@ abstract class LostHostContract {
         bucket.versions("").keySet().forEach(bucket::delete);
         table = new FixtureTable("plain", bucket);
         table.reset();
-        home = home("durability=bucket", "fence-wait=2", "lock-lease=3");
+        home = home("durability=bucket", "fence-wait=2", "lock-lease=1"); // recover waits it out
     }
 
     private DaemonProcess.Home home(String... options) throws IOException {
