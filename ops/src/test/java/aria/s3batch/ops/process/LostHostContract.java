@@ -46,6 +46,7 @@ abstract class LostHostContract {
     private static final Logger log = LoggerFactory.getLogger(LostHostContract.class);
     private static final String OURS = "_aria_s3_batch/";
     private static final ObjectMapper JSON = new ObjectMapper();
+
     /** {@code recover} waits the lease out, each time. */
     private static final List<String> OPTIONS =
             List.of("durability=bucket", "fence-wait=2", "lock-lease=1");
