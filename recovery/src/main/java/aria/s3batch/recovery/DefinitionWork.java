@@ -215,6 +215,14 @@ final class DefinitionWork {
                 && Arrays.equals(object.body(), body);
     }
 
+    /** Whether the version is there still, and a write of this batch. */
+    private boolean isOurs(String key, String etag) throws IOException {
+        return patience.answered(() -> rooms.store().head(key))
+                .filter(found -> found.etag().equals(etag))
+                .filter(found -> rooms.writes().isWriteOf(found, batch.id()))
+                .isPresent();
+    }
+
     private static BaseChangedException changed(
             String key, String expected, @Nullable StoredObject found) {
         return new BaseChangedException(
@@ -266,15 +274,17 @@ final class DefinitionWork {
         return deleted;
     }
 
+    /** A PUT of this batch that lands only now, sent by a process that was killed, goes like the first. */
     private void delete(String key, String baseEtag) throws IOException {
         String etag = baseEtag;
         for (int attempt = 1;
                 patience.delete(key, etag) instanceof DeleteOutcome.ForeignWrite foreign;
                 attempt++) {
-            if (!batch.force() || attempt >= Patience.ATTEMPTS) {
-                throw new BaseChangedException(key, etag, foreign.foundEtag());
+            String found = foreign.foundEtag();
+            if (attempt >= Patience.ATTEMPTS || !batch.force() && !isOurs(key, found)) {
+                throw new BaseChangedException(key, etag, found);
             }
-            etag = foreign.foundEtag();
+            etag = found;
         }
     }
 

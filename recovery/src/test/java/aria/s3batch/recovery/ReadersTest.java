@@ -921,6 +921,43 @@ final class ReadersTest {
         }
     }
 
+    /**
+     * Killed after the second PUT of the header, and the first lands when the next process has deleted it.
+     * Found by {@code -Dsim.seed=307834013864}.
+     */
+    @Test
+    void headerThatLandsTwiceBehindTheFenceIsDeletedTwice() throws Exception {
+        BatchCase whole = wholeBlocks();
+        var memory = new MemoryObjectStore(); // each write has an ETag of its own
+        BatchWorld.load(memory, whole.before());
+        var faulty = new FaultyObjectStore(memory);
+        var world = new BatchWorld(faulty, disk, journal);
+        world.readers = Readers.FENCE;
+        List<OpenTable> tables = world.begin(whole.tables());
+        whole.staging().stage(tables);
+        BatchRecord batch = world.commit(tables);
+        faulty.fail(Fault.once(FaultyObjectStore.on(Operation.PUT, ARIA), Failure.CRASH_AFTER));
+        assertThatThrownBy(() -> world.apply(batch)).isInstanceOf(FaultyObjectStore.Crash.class);
+
+        StoredObject header = memory.get(ARIA).orElseThrow();
+        faulty.fail(Fault.once(FaultyObjectStore.on(Operation.DELETE, ARIA), Failure.ANSWER_LOST));
+        faulty.before(
+                2, // the first is the look before it
+                FaultyObjectStore.on(Operation.HEAD, ARIA),
+                () -> land(memory, header));
+        assertThat(new BatchWorld(faulty, disk, journal).apply(batch))
+                .isEqualTo(new ApplyOutcome.Applied());
+
+        SortedMap<String, byte[]> expected = whole.after();
+        expected.put(FRM, batch.definitions().getFirst().renewed());
+        assertSame(BatchWorld.objects(memory, ""), expected);
+    }
+
+    private static void land(MemoryObjectStore memory, StoredObject header) {
+        assertThat(memory.head(ARIA)).isEmpty();
+        memory.put(ARIA, header.body(), Condition.always(), header.version().metadata());
+    }
+
     private static boolean killed(
             int step,
             FrmNeverAlone watched,

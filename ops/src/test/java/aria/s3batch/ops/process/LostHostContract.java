@@ -3,6 +3,7 @@ package aria.s3batch.ops.process;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -45,8 +46,10 @@ abstract class LostHostContract {
     private static final Logger log = LoggerFactory.getLogger(LostHostContract.class);
     private static final String OURS = "_aria_s3_batch/";
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** {@code recover} waits the lease out, each time. */
     private static final List<String> OPTIONS =
-            List.of("durability=bucket", "fence-wait=2", "lock-lease=3");
+            List.of("durability=bucket", "fence-wait=2", "lock-lease=1");
 
     @TempDir static Path directory;
 
@@ -368,7 +371,7 @@ abstract class LostHostContract {
         assertThat(left()).isEmpty();
     }
 
-    private static final int ROUNDS = Boolean.getBoolean("tests.long") ? 9 : 1;
+    private static final int ROUNDS = Numbers.areFull() ? 9 : 1;
 
     private static double commitMillis(
             DaemonProcess daemon, int pages, long seed, String durability) throws Exception {

@@ -2,6 +2,7 @@ package aria.s3batch.ops.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
@@ -32,8 +33,8 @@ import java.util.concurrent.TimeUnit;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(300)
 final class ReadersOnRealServersTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
-    private static final int ROUNDS = LONG ? 25 : 3;
+    private static final boolean FULL = Numbers.areFull();
+    private static final int ROUNDS = FULL ? 25 : 3;
     private static final int ROWS = 30_000;
     private static final Duration SOON = Duration.ofSeconds(20); // less than the fence-wait of 50
     private static final String SMALL_CACHE = "--s3-pagecache-buffer-size=1M";
