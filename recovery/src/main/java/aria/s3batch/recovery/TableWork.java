@@ -35,6 +35,9 @@ import java.util.function.BooleanSupplier;
  * DefinitionWork}. Blocks are written by several threads, all else is done by one.
  */
 final class TableWork implements AutoCloseable {
+    /** Of a page file, at once. */
+    private static final int READ_BYTES = 256 << 10;
+
     private final Applier.Rooms rooms;
     private final Patience patience;
     private final BatchRecord batch;
@@ -142,32 +145,61 @@ final class TableWork implements AutoCloseable {
         }
         pageFile = openPages();
         var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
-        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        var inFlight = new InFlight(rooms.executor(), rooms.concurrency());
+        boolean stopped = false;
         for (BlockRecord record : blocks) {
             if (isDone(record)) {
                 continue;
             }
-            StoppedException.ifAsked(stop);
-            PageTable pages = record.pages();
-            for (int i = 0; i < pages.size(); i++) {
-                readPage(pages, i, image.clear());
-                long page = geometry.firstPage(record.block()) + pages.pageInBlock(i);
-                TableFile file = record.block().file();
-                Optional<String> problem = verifier.problem(file, page, image.array(), 0);
-                if (problem.isPresent()) {
-                    throw new DamagedTableException(
-                            "staged page in " + names.block(record.block()),
-                            "a page as Aria writes it",
-                            problem.get());
-                }
+            stopped = stop.getAsBoolean();
+            if (stopped || !inFlight.start(() -> verifyPages(record, verifier))) {
+                break;
             }
+        }
+        inFlight.finish();
+        if (stopped) {
+            throw new StoppedException();
         }
     }
 
-    private void readPage(PageTable pages, int i, ByteBuffer into) throws IOException {
+    private void verifyPages(BlockRecord record, PageVerifier verifier) throws IOException {
+        long firstPage = geometry.firstPage(record.block());
+        TableFile file = record.block().file();
+        readPages(
+                record.pages(),
+                (pageInBlock, images, offset) -> {
+                    Optional<String> problem =
+                            verifier.problem(file, firstPage + pageInBlock, images, offset);
+                    if (problem.isPresent()) {
+                        throw new DamagedTableException(
+                                "staged page in " + names.block(record.block()),
+                                "a page as Aria writes it",
+                                problem.get());
+                    }
+                });
+    }
+
+    private interface PageVisitor {
+        /**
+         * @param images holds the page at {@code offset}
+         */
+        void page(int pageInBlock, byte[] images, int offset) throws IOException;
+    }
+
+    /** Shows the staged pages of a block, read from disk and verified, those in neighbouring slots at once. */
+    private void readPages(PageTable pages, PageVisitor visitor) throws IOException {
         PageFile file = pageFile;
-        assert file != null : "pages without a page file";
-        file.readVerified(pages.slot(i), pages.crc32c(i), into);
+        assert file != null || pages.size() == 0 : "pages without a page file";
+        int pageBytes = geometry.pageBytes();
+        ByteBuffer images = ByteBuffer.allocate(Math.min(READ_BYTES, pages.size() * pageBytes));
+        for (int i = 0; file != null && i < pages.size(); ) {
+            int[] crcs = pages.crcsOfRun(i, images.capacity() / pageBytes);
+            file.readVerified(pages.slot(i), crcs, images.clear());
+            for (int k = 0; k < crcs.length; k++) {
+                visitor.page(pages.pageInBlock(i + k), images.array(), k * pageBytes);
+            }
+            i += crcs.length;
+        }
     }
 
     /** Writes every block that the batch changes or creates. */
@@ -368,12 +400,7 @@ final class TableWork implements AutoCloseable {
                         base,
                         table.keptLength(block),
                         table.newLength(block));
-        PageTable pages = record.pages();
-        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
-        for (int i = 0; i < pages.size(); i++) {
-            readPage(pages, i, image.clear());
-            rewrite.overlay(pages.pageInBlock(i), image.array());
-        }
+        readPages(record.pages(), rewrite::overlay);
         return rewrite.finish();
     }
 

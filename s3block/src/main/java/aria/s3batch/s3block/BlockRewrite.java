@@ -53,13 +53,22 @@ public final class BlockRewrite {
      * @throws IllegalArgumentException the page does not lie in the block
      */
     public void overlay(int pageInBlock, byte[] image) {
+        overlay(pageInBlock, image, 0);
+    }
+
+    /**
+     * As {@link #overlay(int, byte[])}, of one among several pages.
+     *
+     * @param images holds the page at {@code offset}
+     */
+    public void overlay(int pageInBlock, byte[] images, int offset) {
         long end = (pageInBlock + 1L) * pageBytes;
         if (pageInBlock < 0 || end > newLength) {
             throw new IllegalArgumentException(
                     "page %d of a block of %d bytes, with pages of %d"
                             .formatted(pageInBlock, newLength, pageBytes));
         }
-        System.arraycopy(image, 0, bytes, pageInBlock * pageBytes, pageBytes);
+        System.arraycopy(images, offset, bytes, pageInBlock * pageBytes, pageBytes);
     }
 
     /** The decoded block, ready for its frame. */
