@@ -276,6 +276,7 @@ final class TableWork implements AutoCloseable {
         try {
             String etag = record.baseEtag();
             byte @Nullable [] base = null;
+            Optional<byte[]> cached = Optional.empty();
             if (table.needsBase(record)) {
                 if (etag == null) { // a force took note that somebody deleted it
                     throw new DamagedTableException(
@@ -283,10 +284,8 @@ final class TableWork implements AutoCloseable {
                             "a block, of which pages that are not staged are needed",
                             "no object");
                 }
-                Optional<byte[]> cached = cachedBase(record.block(), etag);
-                if (cached.isPresent()) {
-                    base = cached.get();
-                } else {
+                cached = cachedBase(record.block(), etag);
+                if (cached.isEmpty()) {
                     StoredObject found = rooms.store().get(key).orElse(null);
                     if (found == null || !found.version().etag().equals(etag)) {
                         return new PutOutcome.ForeignWrite(
@@ -295,7 +294,10 @@ final class TableWork implements AutoCloseable {
                     base = decode(record.block(), found);
                 }
             }
-            byte[] decoded = overlay(record, base);
+            byte[] decoded =
+                    cached.isPresent()
+                            ? overlayInPlace(record, cached.get())
+                            : overlay(record, base);
             byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
             progress.put(body.length);
             PutOutcome outcome =
@@ -394,12 +396,21 @@ final class TableWork implements AutoCloseable {
 
     private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {
         BlockName block = record.block();
-        var rewrite =
-                new BlockRewrite(
-                        geometry.pageBytes(),
-                        base,
-                        table.keptLength(block),
-                        table.newLength(block));
+        int length = table.newLength(block);
+        return overlaid(
+                record,
+                new BlockRewrite(geometry.pageBytes(), base, table.keptLength(block), length));
+    }
+
+    private byte[] overlayInPlace(BlockRecord record, byte[] base) throws IOException {
+        BlockName block = record.block();
+        int length = table.newLength(block);
+        return overlaid(
+                record,
+                BlockRewrite.inPlace(geometry.pageBytes(), base, table.keptLength(block), length));
+    }
+
+    private byte[] overlaid(BlockRecord record, BlockRewrite rewrite) throws IOException {
         readPages(record.pages(), rewrite::overlay);
         return rewrite.finish();
     }
