@@ -56,7 +56,7 @@ import java.util.Set;
 /**
  * The SDK's requests by Apache's client, as the SDK's own adapter sends them, but that a body leaves in pieces of
  * {@value #PIECE_BYTES} bytes: with the adapter it is {@code InputStreamEntity}'s 4 KiB, and the system calls for
- * those are most of what a PUT takes (docs/decisions/0008).
+ * those are a good part of what a PUT takes (docs/decisions/0008).
  *
  * <p>Follows no redirect, repeats nothing, expects no {@code 100 Continue}. A proxy is taken from where the SDK
  * takes it: {@code http.proxyHost}, {@code HTTP_PROXY}, {@code NO_PROXY}. Any thread.
