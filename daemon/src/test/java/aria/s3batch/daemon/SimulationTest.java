@@ -2,6 +2,8 @@ package aria.s3batch.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
+
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 
@@ -33,7 +35,7 @@ import java.util.random.RandomGenerator;
  */
 class SimulationTest {
     private static final int SEQUENCES_LONG = 2000;
-    private static final int SEQUENCES = Boolean.getBoolean("tests.long") ? SEQUENCES_LONG : 100;
+    private static final int SEQUENCES = Numbers.areLong() ? SEQUENCES_LONG : 100;
     private static final int ACTIONS_MAX = 200;
 
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("aria.s3batch");

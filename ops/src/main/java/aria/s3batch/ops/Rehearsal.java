@@ -7,6 +7,7 @@ import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.DemoTable;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
+import aria.s3batch.ops.sql.ReaderServers;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -56,8 +57,7 @@ final class Rehearsal {
         String options = "--defaults-file=" + home.optionFile();
         AutoCloseable daemon =
                 program.equals(AriaS3Batchd.class.getName())
-                        ? Daemon.start(
-                                DaemonSettings.read(List.of(options), directory), Version.current())
+                        ? daemon(DaemonSettings.read(List.of(options), directory))
                         : DaemonProcess.start(home);
         String batch = client("begin", DemoTable.NAME, options).strip();
         client("stage", batch, DemoTable.NAME, "--from=" + copy, options);
@@ -67,6 +67,10 @@ final class Rehearsal {
         client("status", "--json", options);
         client("list", options);
         daemon.close();
+    }
+
+    private static Daemon daemon(DaemonSettings settings) throws IOException {
+        return Daemon.start(settings, ReaderServers.of(settings), Version.current());
     }
 
     private static void load(EmbeddedS3Process s3) throws IOException, InterruptedException {

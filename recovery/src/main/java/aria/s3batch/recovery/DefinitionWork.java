@@ -2,6 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.FenceCopies;
@@ -95,6 +96,10 @@ final class DefinitionWork {
 
     private boolean writes(Header header) {
         return isFenced() || header.table.table().headerChanged();
+    }
+
+    TableName table() {
+        return definition.table();
     }
 
     /** How many objects {@link #publish} writes. */
@@ -210,6 +215,14 @@ final class DefinitionWork {
                 && Arrays.equals(object.body(), body);
     }
 
+    /** Whether the version is there still, and a write of this batch. */
+    private boolean isOurs(String key, String etag) throws IOException {
+        return patience.answered(() -> rooms.store().head(key))
+                .filter(found -> found.etag().equals(etag))
+                .filter(found -> rooms.writes().isWriteOf(found, batch.id()))
+                .isPresent();
+    }
+
     private static BaseChangedException changed(
             String key, String expected, @Nullable StoredObject found) {
         return new BaseChangedException(
@@ -261,15 +274,17 @@ final class DefinitionWork {
         return deleted;
     }
 
+    /** A PUT of this batch that lands only now, sent by a process that was killed, goes like the first. */
     private void delete(String key, String baseEtag) throws IOException {
         String etag = baseEtag;
         for (int attempt = 1;
                 patience.delete(key, etag) instanceof DeleteOutcome.ForeignWrite foreign;
                 attempt++) {
-            if (!batch.force() || attempt >= Patience.ATTEMPTS) {
-                throw new BaseChangedException(key, etag, foreign.foundEtag());
+            String found = foreign.foundEtag();
+            if (attempt >= Patience.ATTEMPTS || !batch.force() && !isOurs(key, found)) {
+                throw new BaseChangedException(key, etag, found);
             }
-            etag = foreign.foundEtag();
+            etag = found;
         }
     }
 

@@ -3,6 +3,7 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.format.Fixture;
+import aria.s3batch.format.Numbers;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +31,7 @@ import java.util.stream.IntStream;
  * the full run with RocksDB, too; one in {@value #SHORT_STRIDE} of these when a person waits.
  */
 final class CrashEverywhereTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
     private static final int SHORT_STRIDE = 11;
     private static final Set<String> OTHER_READERS =
             Set.of("partitions", "part", "shrinks and grows");

@@ -13,6 +13,7 @@ import aria.s3batch.format.BlockFrame;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.HeaderField;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
@@ -49,7 +50,7 @@ import java.util.stream.IntStream;
  * begin or end a page.
  */
 final class DamageTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
     private static final int SHORT_STRIDE = 509;
 
     /** A small table: header, two index pages, four data pages in two blocks. */

@@ -2,6 +2,7 @@ package aria.s3batch.recovery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.recovery.Steps.Fault;
 import aria.s3batch.s3block.StoreUnreachableException;
 
@@ -27,7 +28,7 @@ import java.util.stream.IntStream;
  * the batch wholly in if the failure came after the journal's commit, wholly out if it came before.
  */
 final class EveryStepTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
 
     /** When a person waits, one step in so many is tried, and all that make something durable. */
     private static final int SHORT_STRIDE = 13;

@@ -3,6 +3,7 @@ package aria.s3batch.recovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.diskcache.MemoryDisk;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.s3block.MemoryObjectStore;
@@ -35,7 +36,7 @@ import java.util.stream.Stream;
  * deletes its pages.
  */
 final class JournalDamageTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
 
     /** Damages tried a file when a person waits, spread over it. */
     private static final int SHORT_COUNT = 12;

@@ -5,6 +5,7 @@ import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.exception.SdkServiceException;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 
 import javax.net.ssl.SSLException;
 
@@ -74,7 +75,8 @@ final class SdkFailures {
                         failure);
             }
         }
-        if (failure instanceof SdkException) {
+        // the SDK hands on, as it is, an I/O error while it reads a listing
+        if (failure instanceof SdkException || failure instanceof UncheckedIOException) {
             return new StoreUnreachableException(
                     "no answer from %s to %s in bucket '%s': %s%s"
                             .formatted(

@@ -21,6 +21,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -271,6 +272,30 @@ final class AwsObjectStoreWireTest {
         int bytes = whole.indexOf(cutAfter) + cutAfter.length();
         try (AwsObjectStore cut = storeThatAnswers(whole, bytes)) {
             assertThatThrownBy(() -> cut.head("k")).isInstanceOf(StoreUnreachableException.class);
+        }
+    }
+
+    @Test
+    void listingWhoseAnswerWasCutAnywhereIsNoAnswer() throws IOException {
+        String body =
+                "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>"
+                    + "<Contents><Key>db/t/aria</Key><ETag>\"a\"</ETag><Size>1</Size></Contents>"
+                    + "</ListBucketResult>";
+        String whole =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+                        .formatted(body.length(), body);
+        int head = whole.indexOf("\r\n\r\n") + 4;
+        int end = whole.indexOf("</ListBucketResult>") + "</ListBucketResult>".length();
+        for (int bytes = head; bytes <= whole.length(); bytes++) {
+            List<String> keys = new ArrayList<>();
+            try (AwsObjectStore cut = storeThatAnswers(whole, bytes)) {
+                cut.list("db/", object -> keys.add(object.key()));
+                assertThat(keys).containsExactly("db/t/aria");
+                assertThat(bytes).isGreaterThanOrEqualTo(end);
+            } catch (StoreUnreachableException e) {
+                assertThat(bytes).isLessThan(whole.length());
+                assertThat(e).hasMessageContaining("listing db/");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.HeaderField;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
@@ -35,7 +36,7 @@ import java.util.function.UnaryOperator;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class BadBatchTest {
     private static final Fixture PLAIN = Fixture.of("plain");
-    private static final int DAMAGED_HEADERS = Boolean.getBoolean("tests.long") ? 2000 : 100;
+    private static final int DAMAGED_HEADERS = Numbers.areFull() ? 2000 : 100;
     private static final int PAGE_BYTES = 8192;
     private static final byte[] GOOD_PAGE = SyntheticTable.page(TableFile.DATA, 1, 7);
 

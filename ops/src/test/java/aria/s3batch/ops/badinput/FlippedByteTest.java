@@ -2,6 +2,7 @@ package aria.s3batch.ops.badinput;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -28,7 +29,7 @@ import java.util.stream.Stream;
 @ExtendWith(SharedStore.Resolver.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class FlippedByteTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
     private static final int PAGE_BYTES = SyntheticTable.PAGE_BYTES;
     private static final byte[] PAGE = SyntheticTable.page(TableFile.DATA, 1, 7);
 

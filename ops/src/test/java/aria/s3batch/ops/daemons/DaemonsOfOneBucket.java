@@ -3,6 +3,7 @@ package aria.s3batch.ops.daemons;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.format.BlockName;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
@@ -37,9 +38,9 @@ import java.util.concurrent.TimeUnit;
 @Tag("alone") // its leases last a second: beside another fleet they lapse, and all is done twice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class DaemonsOfOneBucket {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean FULL = Numbers.areFull();
     private static final Fleet.Size SIZE =
-            LONG ? new Fleet.Size(8, 40, 500, true) : new Fleet.Size(4, 12, 30, false);
+            FULL ? new Fleet.Size(8, 40, 500, true) : new Fleet.Size(4, 12, 30, false);
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final String OWN = "_aria_s3_batch/";
     private static final int BLOCK_PAGES = 4;
@@ -91,7 +92,7 @@ abstract class DaemonsOfOneBucket {
             try (var fleet = new Fleet(SIZE, seed, directory.resolve("s" + seed), store)) {
                 try {
                     fleet.run();
-                    if (LONG) {
+                    if (FULL) {
                         assertThat(fleet.counts())
                                 .containsKeys("KILL", "SLEEP", "refused, locked by another daemon");
                         assertThat(fleet.counts().get("takeovers")).isPositive();
@@ -108,11 +109,15 @@ abstract class DaemonsOfOneBucket {
         return """
         %s
         Again: mvn -B -pl ops -am verify -Dtest=%s -Dsurefire.failIfNoSpecifiedTests=false \
-        -Ddaemons.seed=%d -Dtests.long=%b
+        -Ddaemons.seed=%d %s
         %s
         """
                 .formatted(
-                        cause.getMessage(), getClass().getSimpleName(), seed, LONG, fleet.story());
+                        cause.getMessage(),
+                        getClass().getSimpleName(),
+                        seed,
+                        Numbers.option(),
+                        fleet.story());
     }
 
     // ---- two of them -----------------------------------------------------------------------

@@ -2,6 +2,7 @@ package aria.s3batch.ops.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.ChildJava;
@@ -34,7 +35,7 @@ import java.util.stream.IntStream;
  * number of blocks is a 16th. What was measured goes to standard output, which is in the test's report.
  */
 final class LargeBatchTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean FULL = Numbers.areFull();
     private static final Duration LIMIT = Duration.ofMinutes(3);
     private static final int CLIENTS = 4;
     private static final byte[] NOTHING = {};
@@ -61,8 +62,8 @@ final class LargeBatchTest {
     /** In full: 131,072 pages, 1 GiB, in 256 blocks of 4 MiB. */
     @Test
     void batchOfAGigabyteFitsIntoTheLaunchersHeap() throws Exception {
-        var table = new LargeTable("gigabyte", 4 << 20, false, LONG ? 256 : 16);
-        assertThat(table.pages()).isEqualTo(LONG ? 131_072 : 8_192);
+        var table = new LargeTable("gigabyte", 4 << 20, false, FULL ? 256 : 16);
+        assertThat(table.pages()).isEqualTo(FULL ? 131_072 : 8_192);
         table.load(bucket);
         try (DaemonProcess daemon = start("apply-concurrency=32")) {
             var clock = new Clock(table.bytes());
@@ -84,7 +85,7 @@ final class LargeBatchTest {
             awaitApplied(daemon, batch);
             clock.lap("applied");
             clock.report(daemon);
-            table.assertBlocks(bucket, LONG ? 16 : 4, page -> LargeTable.BATCH_SEED);
+            table.assertBlocks(bucket, FULL ? 16 : 4, page -> LargeTable.BATCH_SEED);
         }
     }
 
@@ -95,7 +96,7 @@ final class LargeBatchTest {
      */
     @Test
     void largestBlocksFitIntoTheLaunchersHeapWhileClientsStageAndRead() throws Exception {
-        var table = new LargeTable("applied", LARGEST_BLOCK, true, LONG ? 32 : 4);
+        var table = new LargeTable("applied", LARGEST_BLOCK, true, FULL ? 32 : 4);
         var other = new LargeTable("staged", LARGEST_BLOCK, true, 4);
         table.load(bucket);
         other.load(bucket);
@@ -122,7 +123,7 @@ final class LargeBatchTest {
             clock.lap("committed");
             inParallel(
                     8,
-                    LONG ? 64 : 16,
+                    FULL ? 64 : 16,
                     request -> {
                         int first = request % other.blocks() * other.pagesOfBlock();
                         int count = other.pagesOfBlock();
@@ -144,7 +145,7 @@ final class LargeBatchTest {
             int unstaged = table.pagesOfBlock() - 1;
             table.assertBlocks(
                     bucket,
-                    LONG ? 8 : 2,
+                    FULL ? 8 : 2,
                     page ->
                             page % table.pagesOfBlock() == unstaged
                                     ? LargeTable.BASE_SEED
@@ -155,7 +156,7 @@ final class LargeBatchTest {
     /** {@code stage --from} in a process of its own, with the heap of its launcher. */
     @Test
     void stageFromALocalCopyFitsIntoTheClientsHeap() throws Exception {
-        var table = new LargeTable("copied", 4 << 20, false, LONG ? 128 : 16);
+        var table = new LargeTable("copied", 4 << 20, false, FULL ? 128 : 16);
         int changedEvery = 100;
         table.load(bucket);
         table.writeLocalCopy(directory, changedEvery);
@@ -188,7 +189,7 @@ final class LargeBatchTest {
             clock.report(daemon);
             table.assertBlocks(
                     bucket,
-                    LONG ? 16 : 4,
+                    FULL ? 16 : 4,
                     page ->
                             page % changedEvery == 0
                                     ? LargeTable.BATCH_SEED

@@ -10,47 +10,82 @@ import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
+import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The child process of {@link MutantsTest}: runs tests on the class path that it was given, and writes down
- * how each ended: {@code passed}, {@code failed} (an assertion, or an exception that the test did not
- * expect) or {@code broken} (a class that could not be loaded or linked); its id; its name; what went wrong;
- * between tabs.
+ * The child process of a {@link TrialLane}: it is told on standard input what to run, a line each, and
+ * answers with a line on standard output when it has. Our modules are loaded anew for each, so that nothing
+ * static is handed on; libraries once.
+ *
+ * <p>It writes down how each test ended: {@code passed}, {@code failed} (an assertion, or an exception that
+ * the test did not expect) or {@code broken} (a class that could not be loaded or linked); its id; its name;
+ * what went wrong; between tabs.
  */
 final class MutantRun implements TestExecutionListener {
+    /** ChildJava.CLASS_PATH, which is none of our classes here. */
+    private static final String CHILD_CLASS_PATH = "aria.s3batch.childClassPath";
+
     private final StringBuilder lines = new StringBuilder();
 
     private MutantRun() {}
 
-    /**
-     * @param args file for the results, then tests: {@code class}, {@code class#method}, or {@code
-     *     class#method[0]} for the first of its invocations
-     */
     public static void main(String[] args) throws IOException, ClassNotFoundException {
-        List<DiscoverySelector> selectors = new ArrayList<>();
-        for (String test : List.of(args).subList(1, args.length)) {
-            selectors.add(selector(test));
+        PrintStream answers = System.out;
+        System.setOut(System.err); // what tests say
+        var orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String order = orders.readLine(); order != null; order = orders.readLine()) {
+            run(List.of(order.split("\t", -1)));
+            answers.println("done");
         }
-        LauncherDiscoveryRequest request =
-                LauncherDiscoveryRequestBuilder.request()
-                        .selectors(selectors)
-                        .configurationParameter("jqwik.database", args[0] + ".jqwik")
-                        .build();
-        var run = new MutantRun();
-        LauncherFactory.create().execute(request, run);
-        Files.writeString(Path.of(args[0]), run.lines);
         System.exit(0); // whatever threads the tests left
     }
 
-    private static DiscoverySelector selector(String test) throws ClassNotFoundException {
+    /**
+     * @param order file for the results; class path of our modules; class path for processes that tests
+     *     start; then tests: {@code class}, {@code class#method}, or {@code class#method[0]} for the first
+     *     of its invocations
+     */
+    private static void run(List<String> order) throws IOException, ClassNotFoundException {
+        List<URL> modules = new ArrayList<>();
+        for (String folder : order.get(1).split(File.pathSeparator, -1)) {
+            modules.add(Path.of(folder).toUri().toURL());
+        }
+        System.setProperty(CHILD_CLASS_PATH, order.get(2));
+        try (var loader = new URLClassLoader(modules.toArray(URL[]::new))) {
+            Thread.currentThread().setContextClassLoader(loader);
+            List<DiscoverySelector> selectors = new ArrayList<>();
+            for (String test : order.subList(3, order.size())) {
+                selectors.add(selector(test, loader));
+            }
+            LauncherDiscoveryRequest request =
+                    LauncherDiscoveryRequestBuilder.request()
+                            .selectors(selectors)
+                            .configurationParameter("jqwik.database", order.getFirst() + ".jqwik")
+                            .build();
+            var run = new MutantRun();
+            LauncherFactory.create().execute(request, run);
+            Files.writeString(Path.of(order.getFirst()), run.lines);
+        } finally {
+            Thread.currentThread().setContextClassLoader(MutantRun.class.getClassLoader());
+        }
+    }
+
+    private static DiscoverySelector selector(String test, ClassLoader loader)
+            throws ClassNotFoundException {
         String[] names = test.split("[#\\[\\]]", -1);
-        Class<?> type = Class.forName(names[0], false, MutantRun.class.getClassLoader());
+        Class<?> type = Class.forName(names[0], false, loader);
         if (names.length == 1) {
             return DiscoverySelectors.selectClass(type);
         }

@@ -3,6 +3,8 @@ package aria.s3batch.ops.mutants;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import aria.s3batch.format.Numbers;
+
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -18,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -25,13 +29,13 @@ import java.util.stream.Stream;
 
 /**
  * Every {@link Mutant} is noticed by the tests that it names. The short run looks only whether the mutants
- * still fit the source, and whether their tests are still there; {@code -Dtests.long=true} compiles each,
- * runs its tests on it in a process of its own, two at a time, and demands that all of them fail, which pass
+ * still fit the source, and whether their tests are still there; {@code -Dtests.numbers=long} compiles each,
+ * runs its tests on it in another process, two at a time, and demands that all of them fail, which pass
  * on the product as it is. {@code -Dmutants=TEXT} takes those whose name has the text. What
  * happened is in {@code target/mutants.md}; {@code ops/bin/mutants} runs this class alone, and shows it.
  */
 final class MutantsTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final int AT_A_TIME = 2;
 
@@ -41,7 +45,8 @@ final class MutantsTest {
     private static final Duration CONTROL_LIMIT = Duration.ofMinutes(5);
 
     private static final Map<Integer, String> ROWS = new TreeMap<>();
-    private static final ExecutorService CHILDREN = Executors.newFixedThreadPool(AT_A_TIME);
+    private static final ExecutorService THREADS = Executors.newFixedThreadPool(AT_A_TIME);
+    private static final BlockingQueue<TrialLane> LANES = new ArrayBlockingQueue<>(AT_A_TIME);
 
     @TempDir static Path work;
 
@@ -73,26 +78,20 @@ final class MutantsTest {
         if (!LONG) {
             return Stream.empty();
         }
+        for (int i = 0; i < AT_A_TIME; i++) {
+            LANES.add(new TrialLane(ROOT, Files.createDirectory(work.resolve("l" + i))));
+        }
         List<Mutant> mutants = mutants();
         List<Mutant.Selection> tests =
                 mutants.stream().flatMap(mutant -> mutant.tests().stream()).distinct().toList();
-        Future<Trial> control =
-                CHILDREN.submit(
-                        () -> Trial.run(ROOT, folder("control"), Map.of(), tests, CONTROL_LIMIT));
+        Future<Trial> control = THREADS.submit(() -> trial(Map.of(), tests, CONTROL_LIMIT));
         List<DynamicTest> dynamic = new ArrayList<>();
         dynamic.add(dynamicTest("the product as it is", () -> assertPassed(control.get())));
         for (int i = 0; i < mutants.size(); i++) {
             Mutant mutant = mutants.get(i);
             int number = i + 1;
             Future<Trial> trial =
-                    CHILDREN.submit(
-                            () ->
-                                    Trial.run(
-                                            ROOT,
-                                            folder("" + number),
-                                            mutant.sources(ROOT),
-                                            mutant.tests(),
-                                            LIMIT));
+                    THREADS.submit(() -> trial(mutant.sources(ROOT), mutant.tests(), LIMIT));
             dynamic.add(
                     dynamicTest(
                             mutant.name(),
@@ -101,8 +100,15 @@ final class MutantsTest {
         return dynamic.stream();
     }
 
-    private static Path folder(String name) throws IOException {
-        return Files.createDirectory(work.resolve(name));
+    private static Trial trial(
+            Map<Path, String> sources, List<Mutant.Selection> tests, Duration limit)
+            throws IOException {
+        TrialLane lane = LANES.remove(); // there are as many as threads
+        try {
+            return lane.run(sources, tests, limit);
+        } finally {
+            LANES.add(lane);
+        }
     }
 
     private static void assertPassed(Trial control) {
@@ -143,7 +149,10 @@ final class MutantsTest {
 
     @AfterAll
     static void report() throws IOException {
-        CHILDREN.shutdownNow();
+        THREADS.shutdownNow();
+        for (TrialLane lane : LANES) {
+            lane.close();
+        }
         if (!LONG) {
             return;
         }

@@ -2,6 +2,7 @@ package aria.s3batch.ops.powerloss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
@@ -42,7 +43,7 @@ import java.util.stream.IntStream;
  */
 @NeedsFuse
 final class FailedSyncTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean LONG = Numbers.areLong();
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
     private final Path directory;

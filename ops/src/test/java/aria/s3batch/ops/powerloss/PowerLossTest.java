@@ -1,6 +1,7 @@
 package aria.s3batch.ops.powerloss;
 
 import aria.s3batch.format.Fixture;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
@@ -32,7 +33,7 @@ import java.util.random.RandomGenerator;
 @NeedsFuse
 final class PowerLossTest {
     private static final int CUTS_PER_LIFE = 4;
-    private static final int LIVES = Boolean.getBoolean("tests.long") ? 14 : 1;
+    private static final int LIVES = Numbers.areLong() ? 14 : 1;
     private static final int SCENES = 2;
     private static final int TABLES = 2;
     private static final int SEED_MAX = 1_000_000;

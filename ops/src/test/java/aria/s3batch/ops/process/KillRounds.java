@@ -2,6 +2,7 @@ package aria.s3batch.ops.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.S3Server;
 
@@ -33,7 +34,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * -Dkill.rounds=N} another number.
  */
 final class KillRounds {
-    static final boolean LONG = Boolean.getBoolean("tests.long");
+    static final boolean LONG = Numbers.areLong();
     private static final int ROUNDS = Integer.getInteger("kill.rounds", LONG ? 100 : 6);
     private static final int ONLY_ROUND = Integer.getInteger("kill.round", 0);
     private static final int LANES = 3;
@@ -176,7 +177,7 @@ final class KillRounds {
         %s
         in round %d: %s
         Again: mvn -B -pl ops -am verify -Dtest=%s -Dsurefire.failIfNoSpecifiedTests=false \
-        -Dkill.seed=%d -Dkill.round=%d -Dtests.long=%b
+        -Dkill.seed=%d -Dkill.round=%d %s
         %s
         """
                 .formatted(
@@ -186,7 +187,7 @@ final class KillRounds {
                         test,
                         seed,
                         planned.number(),
-                        LONG,
+                        Numbers.option(),
                         lane.story());
     }
 

@@ -1,5 +1,6 @@
 package aria.s3batch.ops.process;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.server.CephGateway;
 import aria.s3batch.ops.server.NeedsCeph;
 
@@ -12,8 +13,8 @@ import java.nio.file.Path;
 /** {@link KillRounds} on Ceph's gateway, which ignores conditions on DELETE and wants bare ETags. */
 @NeedsCeph
 @EnabledIfSystemProperty(
-        named = "tests.long",
-        matches = "true",
+        named = Numbers.PROPERTY,
+        matches = Numbers.LONG_OR_FULL,
         disabledReason = "the full numbers only: the gateway takes long to start")
 final class KillRoundsOnCephTest {
     @Test

@@ -3,6 +3,7 @@ package aria.s3batch.ops.process;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.format.Numbers;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -26,6 +27,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -45,9 +47,14 @@ abstract class LostHostContract {
     private static final String OURS = "_aria_s3_batch/";
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** {@code recover} waits the lease out, each time. */
+    private static final List<String> OPTIONS =
+            List.of("durability=bucket", "fence-wait=2", "lock-lease=1");
+
     @TempDir static Path directory;
 
-    private S3Server s3;
+    private S3Server store;
+    private FaultProxy s3;
     private Bucket bucket;
     private FixtureTable table;
     private DaemonProcess.Home home;
@@ -57,14 +64,16 @@ abstract class LostHostContract {
 
     @BeforeAll
     void startServer() throws IOException {
-        s3 = start(directory.resolve("s3"));
-        bucket = new Bucket(s3);
+        store = start(directory.resolve("s3"));
+        s3 = new FaultProxy(store.port());
+        bucket = new Bucket(store);
     }
 
     @AfterAll
     void stopServer() {
         bucket.close();
         s3.close();
+        store.close();
     }
 
     @BeforeEach
@@ -72,7 +81,7 @@ abstract class LostHostContract {
         bucket.versions("").keySet().forEach(bucket::delete);
         table = new FixtureTable("plain", bucket);
         table.reset();
-        home = home("durability=bucket", "fence-wait=2", "lock-lease=3");
+        home = home(OPTIONS.toArray(String[]::new));
     }
 
     private DaemonProcess.Home home(String... options) throws IOException {
@@ -87,6 +96,10 @@ abstract class LostHostContract {
         table.stageAll(daemon, batch);
         FixtureTable.commit(daemon, batch);
         return daemon;
+    }
+
+    private boolean isBlockPut(StoreRequest request) {
+        return request.verb().equals("PUT") && request.key().startsWith(table.path() + "/data/");
     }
 
     private List<String> left() {
@@ -107,12 +120,18 @@ abstract class LostHostContract {
     private CommandLineRun recover(String... more) {
         List<String> arguments =
                 new ArrayList<>(
-                        List.of(
-                                "recover",
-                                "--from-bucket",
-                                "--defaults-file=" + home.optionFile(),
-                                "--cache-dir=" + directory.resolve("other" + homes)));
+                        List.of("recover", "--from-bucket", "--cache-dir=" + otherCacheDir()));
         arguments.addAll(Arrays.asList(more));
+        return run(arguments.toArray(String[]::new));
+    }
+
+    private Path otherCacheDir() {
+        return directory.resolve("other" + homes);
+    }
+
+    private CommandLineRun run(String... command) {
+        List<String> arguments = new ArrayList<>(Arrays.asList(command));
+        arguments.add("--defaults-file=" + home.optionFile());
         return CommandLineRun.of(arguments.toArray(String[]::new));
     }
 
@@ -153,6 +172,95 @@ abstract class LostHostContract {
         lose(daemon);
 
         assertFinishedElsewhere(recover());
+    }
+
+    /** As docs/recovery.md says what to do about it: run it again. */
+    @Test
+    void batchThatTheStoreLeavesHalfAppliedIsFinishedByTheNextRun() throws Exception {
+        lose(committed());
+        try (var failing = new FaultProxy(store.port())) {
+            DaemonProcess.Home reachable = home;
+            home = DaemonProcess.Home.create(directory.resolve("f" + homes), failing, OPTIONS);
+            FaultProxy.Hold hold =
+                    failing.hold(FaultProxy.Side.BEFORE, this::isBlockPut, failing::close);
+            hold.end(FaultProxy.Held.DROPPED);
+
+            CommandLineRun waiting = recover();
+
+            assertThat(waiting.exitCode()).as(waiting.out() + waiting.err()).isEqualTo(5);
+            assertThat(waiting.out()).contains(" COMMITTED ", "no answer from");
+            assertThat(bucket.versions(table.path())).doesNotContainKey(table.path() + "/frm");
+            home = reachable;
+            assertFinishedElsewhere(recover());
+        }
+    }
+
+    /** As docs/recovery.md says what to do about it: a daemon with its cache directory, then resolve. */
+    @Test
+    void batchThatRecoverQuarantinesIsResolvedByADaemonOnItsCacheDirectory() throws Exception {
+        DaemonProcess lost = committed();
+        String batch = FixtureTable.status(lost).batches().getFirst().batch();
+        lose(lost);
+        String foreign = table.path() + "/data/000003";
+        byte[] before = bucket.get(foreign);
+        byte[] bySomebodyElse = before.clone();
+        bySomebodyElse[bySomebodyElse.length - 1] ^= 1;
+        bucket.put(foreign, bySomebodyElse);
+
+        CommandLineRun quarantined = recover();
+
+        assertThat(quarantined.exitCode()).as(quarantined.out() + quarantined.err()).isEqualTo(4);
+        assertThat(quarantined.out()).contains(batch + " QUARANTINED ", foreign);
+        Path cache = otherCacheDir();
+        home = home(OPTIONS.toArray(String[]::new));
+        Files.writeString(
+                home.optionFile(), "cache-dir=" + cache + "\n", StandardOpenOption.APPEND);
+        try (DaemonProcess other = DaemonProcess.start(home)) {
+            CommandLineRun outlook = run("resolve", batch);
+            assertThat(outlook.out()).contains(foreign);
+            bucket.put(foreign, before);
+            CommandLineRun again = run("resolve", batch, "--retry");
+            assertThat(again.exitCode()).as(again.err()).isZero();
+            FixtureTable.awaitAllApplied(other);
+        }
+        table.assertIsAsCommitted();
+        assertThat(run("check", table.path()).exitCode()).isZero();
+    }
+
+    /** As docs/recovery.md says what to do about a batch that is lost with its host: step 3. */
+    @Test
+    void tableThatAFenceTookAwayIsPutBackByHandWhenItsBatchIsLost() throws Exception {
+        home = home("fence-wait=30", "lock-lease=3");
+        DaemonProcess daemon = committed();
+        String batch = FixtureTable.status(daemon).batches().getFirst().batch();
+        await("fence", () -> !bucket.versions(table.path()).containsKey(table.path() + "/aria"));
+        lose(daemon);
+        assertThat(recover().out()).contains("nothing to recover");
+        assertThat(run("lock", "list").out()).contains(table.path().replace('/', '.'), batch);
+        CommandLineRun missing = run("check", table.path());
+        assertThat(missing.exitCode()).isNotZero();
+        assertThat(missing.out() + missing.err()).contains(batch);
+
+        String copies = OURS + "fence/" + batch + "/";
+        for (String object : List.of("/aria", "/frm")) {
+            for (String copy : bucket.versions(copies).keySet()) {
+                if (copy.endsWith(object)) {
+                    bucket.put(copy.substring(copies.length()), bucket.get(copy));
+                }
+            }
+        }
+        CommandLineRun check = run("check", table.path());
+        assertThat(check.exitCode()).as(check.out() + check.err()).isZero();
+        table.assertIsAsBefore();
+        assertThat(run("lock", "break", table.path()).exitCode()).isEqualTo(3);
+        CommandLineRun broken = run("lock", "break", table.path(), "--force");
+        assertThat(broken.exitCode()).as(broken.err()).isZero();
+        bucket.versions(copies).keySet().forEach(bucket::delete);
+
+        assertThat(left()).isEmpty();
+        try (DaemonProcess other = DaemonProcess.start(home("lock-lease=3"))) {
+            FixtureTable.abort(other, table.begin(other));
+        }
     }
 
     /** The new owner writes, the old one wakes, and what it has still to write it does not. */
@@ -263,7 +371,7 @@ abstract class LostHostContract {
         assertThat(left()).isEmpty();
     }
 
-    private static final int ROUNDS = Boolean.getBoolean("tests.long") ? 9 : 1;
+    private static final int ROUNDS = Numbers.areFull() ? 9 : 1;
 
     private static double commitMillis(
             DaemonProcess daemon, int pages, long seed, String durability) throws Exception {

@@ -2,6 +2,8 @@ package aria.s3batch.ops.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -21,7 +23,7 @@ import java.util.concurrent.TimeUnit;
  */
 @NeedsMariaDb
 final class KilledSqlTest {
-    private static final int ROUNDS = Boolean.getBoolean("tests.long") ? 20 : 3;
+    private static final int ROUNDS = Numbers.areFull() ? 20 : 3;
     private static final long SEED = Long.getLong("kill.seed", 1);
     private static final int ROWS = 5_000;
     private static final long LIMIT_SECONDS = 60;

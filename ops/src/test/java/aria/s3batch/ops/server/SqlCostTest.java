@@ -2,6 +2,7 @@ package aria.s3batch.ops.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 
 import org.junit.jupiter.api.Tag;
@@ -24,7 +25,7 @@ final class SqlCostTest {
     private static final Logger log = LoggerFactory.getLogger(SqlCostTest.class);
 
     /** About 440 bytes a row: in the full run 700 MB. */
-    private static final int ROWS = Boolean.getBoolean("tests.long") ? 1_600_000 : 160_000;
+    private static final int ROWS = Numbers.areFull() ? 1_600_000 : 160_000;
 
     private static final int ROWS_AT_ONCE = 160_000;
     private static final int ROUNDS = 5;

@@ -2,6 +2,7 @@ package aria.s3batch.ops.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.S3Server;
 
@@ -19,13 +20,13 @@ import java.util.stream.Stream;
  */
 @NeedsMariaDb
 final class SqlDifferentialTest {
-    private static final boolean LONG = Boolean.getBoolean("tests.long");
+    private static final boolean FULL = Numbers.areFull();
     private static final long FIRST_SEED = Long.getLong("dml.seed", 1);
 
     /** In the full run 8 settings, 5 tables each, 5 batches each: 200 batches. */
-    private static final int TABLES = LONG ? 5 : 1;
+    private static final int TABLES = FULL ? 5 : 1;
 
-    private static final int BATCHES = LONG ? 5 : 3;
+    private static final int BATCHES = FULL ? 5 : 3;
 
     @TempDir Path directory;
 
