@@ -103,7 +103,7 @@ public final class BlockCache {
      * Fills {@code dst} from a block.
      *
      * @param offset in the decoded block
-     * @return the block that was read; empty if it is not here, and {@code dst} is as it was
+     * @return the block that was read; empty if it is not here, and {@code dst} keeps its position
      * @throws IllegalArgumentException the block is shorter than {@code offset + dst.remaining()}
      */
     public Optional<CachedBlock> read(Key key, int offset, ByteBuffer dst) {
@@ -122,7 +122,12 @@ public final class BlockCache {
         int end =
                 Math.min(
                         kept.block.bytes, Math.ceilDiv(offset + length, PIECE_BYTES) * PIECE_BYTES);
-        ByteBuffer pieces = ByteBuffer.allocate(Math.max(0, end - start));
+        // whole pieces need no room beside the reader's
+        boolean direct = offset == start && length == end - start;
+        ByteBuffer pieces =
+                direct
+                        ? dst.slice(dst.position(), length)
+                        : ByteBuffer.allocate(Math.max(0, end - start));
         try (DiskFile file = disk.open(kept.file)) {
             file.read(pieces, start);
         } catch (NoSuchFileException evicted) {
@@ -138,7 +143,11 @@ public final class BlockCache {
             drop(key, kept);
             return Optional.empty();
         }
-        dst.put(pieces.slice(offset - start, length));
+        if (direct) {
+            dst.position(dst.position() + length);
+        } else {
+            dst.put(pieces.slice(offset - start, length));
+        }
         return Optional.of(kept.block);
     }
 

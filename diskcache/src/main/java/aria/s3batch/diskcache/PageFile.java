@@ -229,7 +229,29 @@ public final class PageFile implements Closeable {
     public void readVerified(int slot, int crc32c, ByteBuffer dst) throws IOException {
         int start = dst.position();
         read(slot, dst);
-        int found = crc32c(dst.slice(start, pageBytes));
+        verify(slot, crc32c, dst.slice(start, pageBytes));
+    }
+
+    /**
+     * Reads slots that follow one another, at once; else as {@link #readVerified(int, int, ByteBuffer)}.
+     *
+     * @param crc32c of each page
+     * @param dst filled with as many pages
+     */
+    public void readVerified(int firstSlot, int[] crc32c, ByteBuffer dst) throws IOException {
+        ByteBuffer pages = dst.slice(dst.position(), crc32c.length * pageBytes);
+        int whole = file.read(pages, offset(firstSlot)) / pageBytes;
+        for (int i = 0; i < crc32c.length; i++) {
+            if (i == whole) {
+                read(firstSlot + i, dst); // says where the file ends
+            }
+            verify(firstSlot + i, crc32c[i], pages.slice(i * pageBytes, pageBytes));
+        }
+        dst.position(dst.position() + pages.capacity());
+    }
+
+    private void verify(int slot, int crc32c, ByteBuffer page) throws CorruptPageException {
+        int found = crc32c(page);
         if (found != crc32c) {
             throw new CorruptPageException(path(), slot, offset(slot), crc32c, found);
         }

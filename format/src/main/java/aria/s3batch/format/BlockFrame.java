@@ -28,6 +28,9 @@ public final class BlockFrame {
     private static final int FLAG_ZLIB = 1;
     private static final int LEVEL = 6; // what the server uses
 
+    /** While zlib has arrays of the heap, no thread can collect garbage: no longer than a few milliseconds. */
+    private static final int DEFLATED_AT_ONCE = 64 << 10;
+
     private BlockFrame() {}
 
     /**
@@ -70,7 +73,8 @@ public final class BlockFrame {
                 if (deflated >= length) {
                     return length;
                 }
-                deflated += deflater.deflate(object, HEADER_BYTES + deflated, length - deflated);
+                int room = Math.min(DEFLATED_AT_ONCE, length - deflated);
+                deflated += deflater.deflate(object, HEADER_BYTES + deflated, room);
             }
             return deflated;
         } finally {

@@ -43,6 +43,15 @@ public final class PageTable {
         return crc32c[i];
     }
 
+    /** CRC-32Cs of the i-th staged page and of those after it whose slots follow its own, {@code most} at most. */
+    int[] crcsOfRun(int i, int most) {
+        int end = i + 1;
+        while (end < size() && end < i + most && slot[end] == slot[end - 1] + 1) {
+            end++;
+        }
+        return Arrays.copyOfRange(crc32c, i, end);
+    }
+
     /** Whether the first {@code count} pages of the block are all staged. */
     boolean coversFirst(int count) {
         // P1: the count-th page can only be staged at its own place if all before it are

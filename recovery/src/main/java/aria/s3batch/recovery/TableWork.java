@@ -35,6 +35,9 @@ import java.util.function.BooleanSupplier;
  * DefinitionWork}. Blocks are written by several threads, all else is done by one.
  */
 final class TableWork implements AutoCloseable {
+    /** Of a page file, at once. */
+    private static final int READ_BYTES = 256 << 10;
+
     private final Applier.Rooms rooms;
     private final Patience patience;
     private final BatchRecord batch;
@@ -142,32 +145,61 @@ final class TableWork implements AutoCloseable {
         }
         pageFile = openPages();
         var verifier = new PageVerifier(geometry.pageBytes(), geometry.headerPages());
-        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
+        var inFlight = new InFlight(rooms.executor(), rooms.concurrency());
+        boolean stopped = false;
         for (BlockRecord record : blocks) {
             if (isDone(record)) {
                 continue;
             }
-            StoppedException.ifAsked(stop);
-            PageTable pages = record.pages();
-            for (int i = 0; i < pages.size(); i++) {
-                readPage(pages, i, image.clear());
-                long page = geometry.firstPage(record.block()) + pages.pageInBlock(i);
-                TableFile file = record.block().file();
-                Optional<String> problem = verifier.problem(file, page, image.array(), 0);
-                if (problem.isPresent()) {
-                    throw new DamagedTableException(
-                            "staged page in " + names.block(record.block()),
-                            "a page as Aria writes it",
-                            problem.get());
-                }
+            stopped = stop.getAsBoolean();
+            if (stopped || !inFlight.start(() -> verifyPages(record, verifier))) {
+                break;
             }
+        }
+        inFlight.finish();
+        if (stopped) {
+            throw new StoppedException();
         }
     }
 
-    private void readPage(PageTable pages, int i, ByteBuffer into) throws IOException {
+    private void verifyPages(BlockRecord record, PageVerifier verifier) throws IOException {
+        long firstPage = geometry.firstPage(record.block());
+        TableFile file = record.block().file();
+        readPages(
+                record.pages(),
+                (pageInBlock, images, offset) -> {
+                    Optional<String> problem =
+                            verifier.problem(file, firstPage + pageInBlock, images, offset);
+                    if (problem.isPresent()) {
+                        throw new DamagedTableException(
+                                "staged page in " + names.block(record.block()),
+                                "a page as Aria writes it",
+                                problem.get());
+                    }
+                });
+    }
+
+    private interface PageVisitor {
+        /**
+         * @param images holds the page at {@code offset}
+         */
+        void page(int pageInBlock, byte[] images, int offset) throws IOException;
+    }
+
+    /** Shows the staged pages of a block, read from disk and verified, those in neighbouring slots at once. */
+    private void readPages(PageTable pages, PageVisitor visitor) throws IOException {
         PageFile file = pageFile;
-        assert file != null : "pages without a page file";
-        file.readVerified(pages.slot(i), pages.crc32c(i), into);
+        assert file != null || pages.size() == 0 : "pages without a page file";
+        int pageBytes = geometry.pageBytes();
+        ByteBuffer images = ByteBuffer.allocate(Math.min(READ_BYTES, pages.size() * pageBytes));
+        for (int i = 0; file != null && i < pages.size(); ) {
+            int[] crcs = pages.crcsOfRun(i, images.capacity() / pageBytes);
+            file.readVerified(pages.slot(i), crcs, images.clear());
+            for (int k = 0; k < crcs.length; k++) {
+                visitor.page(pages.pageInBlock(i + k), images.array(), k * pageBytes);
+            }
+            i += crcs.length;
+        }
     }
 
     /** Writes every block that the batch changes or creates. */
@@ -244,6 +276,7 @@ final class TableWork implements AutoCloseable {
         try {
             String etag = record.baseEtag();
             byte @Nullable [] base = null;
+            Optional<byte[]> cached = Optional.empty();
             if (table.needsBase(record)) {
                 if (etag == null) { // a force took note that somebody deleted it
                     throw new DamagedTableException(
@@ -251,10 +284,8 @@ final class TableWork implements AutoCloseable {
                             "a block, of which pages that are not staged are needed",
                             "no object");
                 }
-                Optional<byte[]> cached = cachedBase(record.block(), etag);
-                if (cached.isPresent()) {
-                    base = cached.get();
-                } else {
+                cached = cachedBase(record.block(), etag);
+                if (cached.isEmpty()) {
                     StoredObject found = rooms.store().get(key).orElse(null);
                     if (found == null || !found.version().etag().equals(etag)) {
                         return new PutOutcome.ForeignWrite(
@@ -263,7 +294,10 @@ final class TableWork implements AutoCloseable {
                     base = decode(record.block(), found);
                 }
             }
-            byte[] decoded = overlay(record, base);
+            byte[] decoded =
+                    cached.isPresent()
+                            ? overlayInPlace(record, cached.get())
+                            : overlay(record, base);
             byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
             progress.put(body.length);
             PutOutcome outcome =
@@ -362,18 +396,22 @@ final class TableWork implements AutoCloseable {
 
     private byte[] overlay(BlockRecord record, byte @Nullable [] base) throws IOException {
         BlockName block = record.block();
-        var rewrite =
-                new BlockRewrite(
-                        geometry.pageBytes(),
-                        base,
-                        table.keptLength(block),
-                        table.newLength(block));
-        PageTable pages = record.pages();
-        ByteBuffer image = ByteBuffer.allocate(geometry.pageBytes());
-        for (int i = 0; i < pages.size(); i++) {
-            readPage(pages, i, image.clear());
-            rewrite.overlay(pages.pageInBlock(i), image.array());
-        }
+        int length = table.newLength(block);
+        return overlaid(
+                record,
+                new BlockRewrite(geometry.pageBytes(), base, table.keptLength(block), length));
+    }
+
+    private byte[] overlayInPlace(BlockRecord record, byte[] base) throws IOException {
+        BlockName block = record.block();
+        int length = table.newLength(block);
+        return overlaid(
+                record,
+                BlockRewrite.inPlace(geometry.pageBytes(), base, table.keptLength(block), length));
+    }
+
+    private byte[] overlaid(BlockRecord record, BlockRewrite rewrite) throws IOException {
+        readPages(record.pages(), rewrite::overlay);
         return rewrite.finish();
     }
 

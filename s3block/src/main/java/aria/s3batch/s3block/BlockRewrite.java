@@ -25,6 +25,16 @@ public final class BlockRewrite {
      * @throws IllegalArgumentException these numbers describe no block
      */
     public BlockRewrite(int pageBytes, byte @Nullable [] base, int keptLength, int newLength) {
+        this(pageBytes, base, keptLength, newLength, false);
+    }
+
+    /** As the constructor, but the base is handed over: it becomes the new block if it is as long. */
+    public static BlockRewrite inPlace(int pageBytes, byte[] base, int keptLength, int newLength) {
+        return new BlockRewrite(pageBytes, base, keptLength, newLength, true);
+    }
+
+    private BlockRewrite(
+            int pageBytes, byte @Nullable [] base, int keptLength, int newLength, boolean inPlace) {
         if (newLength <= 0 || newLength % pageBytes != 0) {
             throw new IllegalArgumentException(
                     "a block of " + newLength + " bytes, with pages of " + pageBytes);
@@ -39,10 +49,12 @@ public final class BlockRewrite {
         }
         this.pageBytes = pageBytes;
         this.newLength = newLength;
-        this.bytes = base == null ? new byte[newLength] : Arrays.copyOf(base, newLength);
-        if (base != null) {
-            Arrays.fill(bytes, kept, Math.max(kept, Math.min(base.length, newLength)), (byte) 0);
+        if (base == null) {
+            this.bytes = new byte[newLength];
+            return;
         }
+        this.bytes = inPlace && base.length == newLength ? base : Arrays.copyOf(base, newLength);
+        Arrays.fill(bytes, kept, Math.max(kept, Math.min(base.length, newLength)), (byte) 0);
     }
 
     /**
@@ -53,13 +65,22 @@ public final class BlockRewrite {
      * @throws IllegalArgumentException the page does not lie in the block
      */
     public void overlay(int pageInBlock, byte[] image) {
+        overlay(pageInBlock, image, 0);
+    }
+
+    /**
+     * As {@link #overlay(int, byte[])}, of one among several pages.
+     *
+     * @param images holds the page at {@code offset}
+     */
+    public void overlay(int pageInBlock, byte[] images, int offset) {
         long end = (pageInBlock + 1L) * pageBytes;
         if (pageInBlock < 0 || end > newLength) {
             throw new IllegalArgumentException(
                     "page %d of a block of %d bytes, with pages of %d"
                             .formatted(pageInBlock, newLength, pageBytes));
         }
-        System.arraycopy(image, 0, bytes, pageInBlock * pageBytes, pageBytes);
+        System.arraycopy(images, offset, bytes, pageInBlock * pageBytes, pageBytes);
     }
 
     /** The decoded block, ready for its frame. */

@@ -11,13 +11,10 @@ import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.SdkHttpClient;
-import software.amazon.awssdk.http.SdkHttpConfigurationOption;
-import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.retries.api.RetryStrategy;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ClientBuilder;
-import software.amazon.awssdk.utils.AttributeMap;
 
 import java.net.URI;
 import java.time.Duration;
@@ -53,20 +50,7 @@ final class SdkClients implements AutoCloseable {
     private final S3Client writes;
 
     SdkClients(StoreSettings settings, Timeouts timeouts) {
-        this.http =
-                Apache5HttpClient.builder()
-                        .connectionTimeout(timeouts.connect())
-                        .socketTimeout(timeouts.socket())
-                        .connectionAcquisitionTimeout(timeouts.attempt())
-                        .connectionMaxIdleTime(MAX_IDLE)
-                        .maxConnections(settings.concurrency())
-                        .expectContinueEnabled(false)
-                        .buildWithDefaults(
-                                AttributeMap.builder()
-                                        .put(
-                                                SdkHttpConfigurationOption.TRUST_ALL_CERTIFICATES,
-                                                settings.sslNoVerify())
-                                        .build());
+        this.http = new BlockHttpClient(settings, timeouts, MAX_IDLE);
         AwsCredentialsProvider credentials = credentials(settings);
         this.reads =
                 client(
