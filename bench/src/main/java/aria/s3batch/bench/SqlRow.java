@@ -116,7 +116,11 @@ final class SqlRow implements Row {
                                     MariaDbServer.Installation.find().orElseThrow(), folder, s3));
             daemon =
                     BenchDaemon.start(
-                            scene, s3, "[aria_s3_batch]", "mariadb-socket=" + server.socket());
+                            scene,
+                            s3,
+                            "fence-servers=" + server.socket(),
+                            "[aria_s3_batch]",
+                            "mariadb-socket=" + server.socket());
             server.query("CREATE DATABASE live; CREATE DATABASE copies; CREATE DATABASE local");
             make("live.t", 1, rows);
             make("copies.t", 1, 0);

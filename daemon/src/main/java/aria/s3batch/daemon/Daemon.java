@@ -16,6 +16,7 @@ import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.BucketJournal;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
+import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
@@ -75,6 +76,7 @@ public final class Daemon implements AutoCloseable {
     private static final double APPLY_SHARE = 3.0 / 8;
 
     private final DaemonSettings settings;
+    private final FenceWait.Servers servers;
     private final LocalDisk disk = new LocalDisk();
     private final CacheDirectory cacheDir;
     private final CacheSpace space;
@@ -85,8 +87,9 @@ public final class Daemon implements AutoCloseable {
 
     private boolean closed;
 
-    private Daemon(DaemonSettings settings) {
+    private Daemon(DaemonSettings settings, FenceWait.Servers servers) {
         this.settings = settings;
+        this.servers = servers;
         this.cacheDir = new CacheDirectory(settings.cacheDir());
         this.space = new CacheSpace(settings.cacheSizeBytes(), JOURNAL_ROOM);
     }
@@ -95,10 +98,12 @@ public final class Daemon implements AutoCloseable {
      * Takes the cache directory, tries the object store, sorts out what the last stop left, and opens the
      * socket. Committed batches are applied in the background from then on.
      *
+     * @param servers those of {@link DaemonSettings#fenceServers}
      * @throws IOException the daemon cannot run; what it had opened is closed, nothing was changed
      */
-    public static Daemon start(DaemonSettings settings, String version) throws IOException {
-        var daemon = new Daemon(settings);
+    public static Daemon start(DaemonSettings settings, FenceWait.Servers servers, String version)
+            throws IOException {
+        var daemon = new Daemon(settings, servers);
         try {
             daemon.open(version);
             return daemon;
@@ -259,7 +264,7 @@ public final class Daemon implements AutoCloseable {
                         transfers,
                         concurrency,
                         (long) (Runtime.getRuntime().maxMemory() * APPLY_SHARE),
-                        settings.fenceWait(),
+                        new FenceWait(settings.fenceWait(), servers),
                         new Sleep());
         var conductor =
                 new BatchConductor(

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
  * What {@code aria_s3_batchd} is told, from MariaDB option files and the command line; see {@link
@@ -27,6 +28,8 @@ import java.util.Locale;
  * @param readers {@code readers}: what servers see of a batch, where its commit does not say
  * @param durability {@code durability}: what a batch survives, where its commit does not say
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
+ * @param fenceServers {@code fence-servers}, {@code fence-user}, {@code fence-password}: who says earlier that
+ *     they have ended
  * @param lockLease {@code lock-lease}: how long other daemons wait for a sign of life before they take over
  *     the lock of an open batch
  * @param singleHost {@code single-host}: nobody else writes to the bucket's tables, so that an endpoint may do
@@ -42,8 +45,23 @@ public record DaemonSettings(
         Readers readers,
         Durability durability,
         Duration fenceWait,
+        FenceServers fenceServers,
         Duration lockLease,
         boolean singleHost) {
+    /**
+     * The MariaDB servers that read the tables.
+     *
+     * @param addresses each a path of a socket, a host, or host:port; none: they are not known
+     * @param user empty: the user of the operating system that the daemon runs as
+     * @param password empty for none; never shown
+     */
+    public record FenceServers(List<String> addresses, String user, String password) {
+        @Override
+        public String toString() {
+            return String.join(", ", addresses);
+        }
+    }
+
     public static final String DEFAULT_SOCKET = "/run/aria_s3_batch/aria_s3_batch.sock";
     public static final String DEFAULT_CACHE_DIR = "/var/lib/aria_s3_batch";
 
@@ -54,6 +72,9 @@ public record DaemonSettings(
     private static final long DEFAULT_BLOCK_CACHE_SIZE = 1L << 30;
     private static final int APPLY_CONCURRENCY_MAX = 64;
     private static final Duration DEFAULT_FENCE_WAIT = Duration.ofMillis(500);
+    private static final Pattern FENCE_SERVER =
+            Pattern.compile("/.+|[\\w.-]+(:[0-9]{1,5})?|\\[[0-9A-Fa-f:.]+](:[0-9]{1,5})?");
+
     private static final Duration FENCE_WAIT_MAX = Duration.ofHours(1);
     private static final int DEFAULT_LOCK_LEASE_SECONDS = 30;
     private static final int LOCK_LEASE_SECONDS_MAX = 3600;
@@ -110,6 +131,7 @@ public record DaemonSettings(
                 readers(options),
                 durability(options),
                 options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX),
+                fenceServers(options),
                 Duration.ofSeconds(
                         options.number(
                                 OptionName.LOCK_LEASE,
@@ -135,6 +157,25 @@ public record DaemonSettings(
         } catch (IllegalArgumentException e) {
             throw options.bad(OptionName.DURABILITY, Durability.words());
         }
+    }
+
+    private static FenceServers fenceServers(OptionSources options) throws SettingsException {
+        List<String> addresses =
+                Pattern.compile("[, ]+")
+                        .splitAsStream(options.text(OptionName.FENCE_SERVERS, ""))
+                        .filter(address -> !address.isEmpty())
+                        .toList();
+        for (String address : addresses) {
+            if (!FENCE_SERVER.matcher(address).matches()) {
+                throw options.bad(
+                        OptionName.FENCE_SERVERS,
+                        "addresses with commas between them: /path/of/socket, host or host:port");
+            }
+        }
+        return new FenceServers(
+                addresses,
+                options.text(OptionName.FENCE_USER, ""),
+                options.text(OptionName.FENCE_PASSWORD, ""));
     }
 
     private static Path socket(OptionSources options) throws SettingsException {

@@ -8,6 +8,7 @@ import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.ApplyProgress;
 import aria.s3batch.recovery.BatchRecord;
+import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
@@ -75,12 +76,16 @@ public final class OfflineRecovery {
     /**
      * Recovers. Killed at any point, it can be run again.
      *
+     * @param servers those of {@link DaemonSettings#fenceServers}
      * @throws BatchException the cache directory is in use, or cannot be used; or the endpoint ignores
      *     conditions, and {@code single-host} is not set
      * @throws IOException journal or disk failed; run it again when they are well
      */
     public static Result run(
-            DaemonSettings settings, Optional<FromBucket> fromBucket, Listener listener)
+            DaemonSettings settings,
+            FenceWait.Servers servers,
+            Optional<FromBucket> fromBucket,
+            Listener listener)
             throws IOException {
         var cacheDir = new CacheDirectory(settings.cacheDir());
         var disk = new LocalDisk();
@@ -118,7 +123,7 @@ public final class OfflineRecovery {
                             transfers,
                             settings.applyConcurrency(),
                             Runtime.getRuntime().maxMemory() * 3 / 8,
-                            settings.fenceWait(),
+                            new FenceWait(settings.fenceWait(), servers),
                             new Sleep());
             found.quarantined().forEach(batch -> resume(locks, batch));
             List<Applied> applied = new ArrayList<>();

@@ -24,6 +24,9 @@ enum OptionName {
     READERS,
     DURABILITY,
     FENCE_WAIT,
+    FENCE_SERVERS,
+    FENCE_USER,
+    FENCE_PASSWORD,
     LOCK_LEASE,
     SINGLE_HOST;
 
@@ -59,7 +62,7 @@ enum OptionName {
     }
 
     boolean isSecret() {
-        return this == S3_ACCESS_KEY || this == S3_SECRET_KEY;
+        return this == S3_ACCESS_KEY || this == S3_SECRET_KEY || this == FENCE_PASSWORD;
     }
 
     static @Nullable OptionName ofKey(String key) {

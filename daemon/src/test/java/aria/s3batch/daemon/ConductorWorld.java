@@ -15,6 +15,7 @@ import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
+import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
@@ -145,7 +146,7 @@ final class ConductorWorld implements AutoCloseable {
                                 Runnable::run,
                                 4,
                                 1 << 26,
-                                FENCE_WAIT,
+                                FenceWait.of(FENCE_WAIT),
                                 pause -> nanos += pause.toNanos()),
                         recovery,
                         new TableLocks(

@@ -11,6 +11,7 @@ import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
+import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.MemoryJournal;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
@@ -257,7 +258,7 @@ final class Simulation {
                                 Runnable::run,
                                 4,
                                 1 << 26,
-                                Duration.ofMillis(300),
+                                FenceWait.of(Duration.ofMillis(300)),
                                 this::pause),
                         recovery,
                         new TableLocks(

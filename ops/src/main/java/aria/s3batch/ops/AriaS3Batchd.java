@@ -5,6 +5,7 @@ import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
+import aria.s3batch.ops.sql.ReaderServers;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,6 +41,11 @@ public final class AriaS3Batchd {
           --durability=MODE        what a committed batch survives: local, crashes of its host;
                                    bucket, the loss of its host: a copy goes into the bucket (local)
           --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
+          --fence-servers=ADDRESS,...  all servers that read the tables, each /path/of/socket, host or
+                                   host:port: they say when their statements have ended, and
+                                   fence-wait is the longest wait
+          --fence-user --fence-password
+                                   as whom they are asked; RELOAD is enough (the system user)
           --single-host            nobody else writes to the bucket's tables; without it, an
                                    endpoint that ignores conditions on PUT is refused
           --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
@@ -76,7 +82,8 @@ public final class AriaS3Batchd {
         Daemon daemon;
         try {
             Path home = Path.of(System.getProperty("user.home"));
-            daemon = Daemon.start(DaemonSettings.read(options, home), Version.current());
+            DaemonSettings settings = DaemonSettings.read(options, home);
+            daemon = Daemon.start(settings, ReaderServers.of(settings), Version.current());
         } catch (SettingsException e) {
             return failed(e, Problem.Kind.USAGE.exitCode());
         } catch (IOException e) {

@@ -6,6 +6,7 @@ import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
+import aria.s3batch.ops.sql.ReaderServers;
 import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.ApplyProgress;
 import aria.s3batch.recovery.BatchRecord;
@@ -99,7 +100,7 @@ final class RecoverCommand extends Verb {
         DaemonSettings read = settings.settings(more);
         OfflineRecovery.Result result;
         try (var bars = new Bars(output)) {
-            result = OfflineRecovery.run(read, wanted(), bars);
+            result = OfflineRecovery.run(read, ReaderServers.of(read), wanted(), bars);
         } catch (IOException e) {
             throw new ProblemException(Problems.of(e), e);
         }

@@ -7,15 +7,25 @@ import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.DemoTable;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
+import aria.s3batch.ops.sql.ReaderServers;
+
+import org.mariadb.jdbc.Driver;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 
 /**
  * A small batch from begin to applied, in one JVM with the daemon or with the client, so that the JVM can
@@ -24,6 +34,8 @@ import java.util.List;
  * an installation.
  */
 final class Rehearsal {
+    private static final Logger log = LoggerFactory.getLogger(Rehearsal.class);
+
     private Rehearsal() {}
 
     /**
@@ -56,9 +68,11 @@ final class Rehearsal {
         String options = "--defaults-file=" + home.optionFile();
         AutoCloseable daemon =
                 program.equals(AriaS3Batchd.class.getName())
-                        ? Daemon.start(
-                                DaemonSettings.read(List.of(options), directory), Version.current())
+                        ? daemon(DaemonSettings.read(List.of(options), directory))
                         : DaemonProcess.start(home);
+        if (!program.equals(AriaS3Batchd.class.getName())) {
+            loadConnector();
+        }
         String batch = client("begin", DemoTable.NAME, options).strip();
         client("stage", batch, DemoTable.NAME, "--from=" + copy, options);
         client("plan", batch, options);
@@ -67,6 +81,39 @@ final class Rehearsal {
         client("status", "--json", options);
         client("list", options);
         daemon.close();
+    }
+
+    /** What {@code sql} needs of MariaDB's connector: there may be no server here to run it with. */
+    private static void loadConnector() throws IOException {
+        try (var jar = new JarFile(Path.of(codeOf(Driver.class)).toFile())) {
+            for (JarEntry entry : Collections.list(jar.entries())) {
+                String file = entry.getName();
+                if (file.startsWith("org/mariadb/") && file.endsWith(".class")) {
+                    load(file.substring(0, file.length() - ".class".length()).replace('/', '.'));
+                }
+            }
+        }
+    }
+
+    private static URI codeOf(Class<?> type) throws IOException {
+        try {
+            return type.getProtectionDomain().getCodeSource().getLocation().toURI();
+        } catch (URISyntaxException e) {
+            throw new IOException(e);
+        }
+    }
+
+    private static void load(String name) {
+        try {
+            Class.forName(name, false, Rehearsal.class.getClassLoader());
+        } catch (ClassNotFoundException | NoClassDefFoundError e) {
+            // one of the connector's optional parts, for a library that is not here
+            log.atDebug().addKeyValue("class", name).log("not loaded");
+        }
+    }
+
+    private static Daemon daemon(DaemonSettings settings) throws IOException {
+        return Daemon.start(settings, ReaderServers.of(settings), Version.current());
     }
 
     private static void load(EmbeddedS3Process s3) throws IOException, InterruptedException {

@@ -71,7 +71,7 @@ public final class Applier {
             int concurrency,
             int memoryKib,
             Semaphore memory,
-            Duration fenceWait,
+            FenceWait fenceWait,
             Pauses pauses) {
         /** A7. */
         Rooms under(BatchLocks locks) {
@@ -96,7 +96,6 @@ public final class Applier {
      * @param concurrency objects in flight, over all batches as far as {@code executor} goes
      * @param memoryBytes heap for blocks in flight, over all batches; a block takes up to four times its
      *     size, so fewer of the largest are in flight
-     * @param fenceWait how long statements that run when a fence goes up are waited for
      */
     public Applier(
             ObjectStore store,
@@ -106,7 +105,7 @@ public final class Applier {
             Executor executor,
             int concurrency,
             long memoryBytes,
-            Duration fenceWait,
+            FenceWait fenceWait,
             Pauses pauses) {
         int memoryKib = (int) Math.min(Integer.MAX_VALUE, memoryBytes / 1024);
         this.rooms =

@@ -158,12 +158,18 @@ final class BatchWork implements AutoCloseable {
      * for, no DELETE of the fence is under way any more.
      */
     private void awaitRunningStatements(BooleanSupplier stop) throws StoppedException {
-        Duration wait = rooms.fenceWait();
+        FenceWait wait = rooms.fenceWait();
         boolean late = resumed || patience.deleteMayBeLate();
-        if (late && wait.compareTo(LATE_WRITE) < 0) {
-            wait = LATE_WRITE;
+        if (late) {
+            await(LATE_WRITE, stop);
         }
-        await(wait, stop);
+        List<TableName> names = definitions.stream().map(DefinitionWork::table).toList();
+        FenceWait.Ended ended = wait.servers().await(names, wait.atMost(), stop);
+        progress.waited(ended.after());
+        if (!ended.all()) {
+            Duration left = wait.atMost().minus(ended.after());
+            await(late ? left.minus(LATE_WRITE) : left, stop);
+        }
     }
 
     private void await(Duration wait, BooleanSupplier stop) throws StoppedException {
@@ -173,8 +179,8 @@ final class BatchWork implements AutoCloseable {
             Duration step = left.compareTo(WAIT_STEP) < 0 ? left : WAIT_STEP;
             rooms.pauses().pause(step);
             left = left.minus(step);
+            progress.waited(step);
         }
-        progress.waited(wait);
     }
 
     /** Takes the fence down, so that the tables can be opened again; see {@link DefinitionWork#lower}. */

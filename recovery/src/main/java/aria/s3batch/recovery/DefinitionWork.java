@@ -2,6 +2,7 @@ package aria.s3batch.recovery;
 
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.ObjectNames;
+import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.FenceCopies;
@@ -95,6 +96,10 @@ final class DefinitionWork {
 
     private boolean writes(Header header) {
         return isFenced() || header.table.table().headerChanged();
+    }
+
+    TableName table() {
+        return definition.table();
     }
 
     /** How many objects {@link #publish} writes. */

@@ -121,7 +121,7 @@ final class ApplyConcurrencyTest {
                             transfers,
                             concurrency,
                             blocksInMemory * 3L * BatchCase.BLOCK,
-                            Duration.ZERO,
+                            FenceWait.of(Duration.ZERO),
                             time::sleep);
             time.run(
                     () -> {

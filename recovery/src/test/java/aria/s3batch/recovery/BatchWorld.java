@@ -126,7 +126,7 @@ final class BatchWorld implements AutoCloseable {
                         Runnable::run,
                         4,
                         64 << 20,
-                        FENCE_WAIT,
+                        FenceWait.of(FENCE_WAIT),
                         pause -> {});
     }
 

@@ -9,6 +9,7 @@ import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Recovery.Resolution;
 import aria.s3batch.s3block.BaseTable;
 import aria.s3batch.s3block.Condition;
@@ -250,6 +251,10 @@ final class ReadersTest {
     // ---- waiting for statements --------------------------------------------------------------
 
     private static Applier applier(BatchWorld world, Applier.Pauses pauses) {
+        return applier(world, FenceWait.of(Duration.ofMillis(1234)), pauses);
+    }
+
+    private static Applier applier(BatchWorld world, FenceWait wait, Applier.Pauses pauses) {
         return new Applier(
                 world.store,
                 world.journal,
@@ -258,7 +263,7 @@ final class ReadersTest {
                 Runnable::run,
                 1,
                 1 << 26,
-                Duration.ofMillis(1234),
+                wait,
                 pauses);
     }
 
@@ -280,6 +285,54 @@ final class ReadersTest {
         assertThat(sum[0]).isEqualTo(Duration.ofMillis(1234));
         assertThat(waits).isNotEmpty().containsOnly("DELETE " + ARIA);
         assertThat(progress.waitedNanos()).isEqualTo(sum[0].toNanos());
+    }
+
+    /** Servers that say so after some time. */
+    private static FenceWait asked(boolean ended, List<TableName> about) {
+        return new FenceWait(
+                Duration.ofSeconds(60),
+                (tables, atMost, stop) -> {
+                    about.addAll(tables);
+                    assertThat(atMost).isEqualTo(Duration.ofSeconds(60));
+                    return new FenceWait.Ended(ended, Duration.ofSeconds(12));
+                });
+    }
+
+    @Test
+    void nothingMoreIsWaitedForWhenServersSayThatTheirStatementsHaveEnded() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        List<TableName> about = new ArrayList<>();
+        List<Duration> waits = new ArrayList<>();
+        int committed = store.requests().size();
+        FenceWait ended = asked(true, about);
+        var wait =
+                new FenceWait(
+                        ended.atMost(),
+                        (tables, atMost, stop) -> {
+                            assertThat(writesSince(committed).getLast())
+                                    .isEqualTo("DELETE " + ARIA);
+                            return ended.servers().await(tables, atMost, stop);
+                        });
+        var progress = new ApplyProgress();
+        applier(process(), wait, waits::add)
+                .apply(batch, process().folder(), process().held(batch), progress, () -> false);
+        assertThat(waits).isEmpty();
+        assertThat(about).containsExactly(new TableName("db", "t"));
+        assertThat(progress.waitedNanos()).isEqualTo(Duration.ofSeconds(12).toNanos());
+    }
+
+    @Test
+    void restOfTheWaitIsWaitedForWhenAServerDoesNotAnswer() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        Duration[] sum = {Duration.ZERO};
+        applier(process(), asked(false, new ArrayList<>()), pause -> sum[0] = sum[0].plus(pause))
+                .apply(
+                        batch,
+                        process().folder(),
+                        process().held(batch),
+                        new ApplyProgress(),
+                        () -> false);
+        assertThat(sum[0]).isEqualTo(Duration.ofSeconds(48));
     }
 
     @ParameterizedTest
@@ -315,6 +368,32 @@ final class ReadersTest {
                                 () -> false);
         assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
         assertThat(sum[0]).isEqualTo(BatchWork.LATE_WRITE.plusMillis(200)); // before the second try
+    }
+
+    @Test
+    void serversAreAskedWhenNoDeletionCanTakeEffectAnyMore() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        store.fail(
+                Fault.once(
+                        FaultyObjectStore.on(Operation.DELETE, ARIA), Failure.UNREACHABLE_BEFORE));
+        Duration[] sum = {Duration.ZERO};
+        Duration[] asked = {Duration.ZERO};
+        var wait =
+                new FenceWait(
+                        Duration.ofSeconds(60),
+                        (tables, atMost, stop) -> {
+                            asked[0] = sum[0];
+                            return new FenceWait.Ended(true, Duration.ofSeconds(1));
+                        });
+        applier(process(), wait, pause -> sum[0] = sum[0].plus(pause))
+                .apply(
+                        batch,
+                        process().folder(),
+                        process().held(batch),
+                        new ApplyProgress(),
+                        () -> false);
+        assertThat(asked[0]).isEqualTo(BatchWork.LATE_WRITE.plusMillis(200));
+        assertThat(sum[0]).isEqualTo(asked[0]);
     }
 
     @Test

@@ -12,6 +12,7 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.Applier;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
+import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
@@ -106,7 +107,7 @@ final class ServedBatches implements AutoCloseable {
                                         Runnable::run,
                                         4,
                                         1 << 26,
-                                        Duration.ZERO,
+                                        FenceWait.of(Duration.ZERO),
                                         pause -> {}),
                                 recovery,
                                 new TableLocks(

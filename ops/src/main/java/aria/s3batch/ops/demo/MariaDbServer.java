@@ -270,13 +270,13 @@ public final class MariaDbServer implements AutoCloseable {
         return lastColumn(query("CHECK TABLE " + table + " EXTENDED"));
     }
 
-    public long pid() {
-        return process.pid();
-    }
-
     /** Where clients connect. */
     public Path socket() {
         return socket;
+    }
+
+    public long pid() {
+        return process.pid();
     }
 
     /** {@code kill -9}: what a crash of the process is. */

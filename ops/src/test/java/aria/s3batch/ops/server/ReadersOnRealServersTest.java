@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -35,6 +36,7 @@ final class ReadersOnRealServersTest {
     private static final boolean FULL = Numbers.areFull();
     private static final int ROUNDS = FULL ? 25 : 3;
     private static final int ROWS = 30_000;
+    private static final Duration SOON = Duration.ofSeconds(20); // less than the fence-wait of 50
     private static final String SMALL_CACHE = "--s3-pagecache-buffer-size=1M";
     private static final String NO_SUCH_TABLE = "ERROR 1146";
     private static final String COLUMNS = " (id int primary key, a char(120), b int)";
@@ -277,6 +279,79 @@ final class ReadersOnRealServersTest {
         for (MariaDbServer server : List.of(scene.server, other)) {
             assertThat(server.query("SELECT SUM(b) FROM live.some")).isEqualTo("15000");
             assertThat(server.check("live.some")).isEqualTo("OK");
+        }
+    }
+
+    /** Of fence-servers, the server that runs the statement and one that runs none. */
+    @Test
+    void serversThatAreAskedAreWaitedForAsLongAsTheirStatementsReadAndNoLonger() throws Exception {
+        List<TableName> units = List.of(new TableName("live", "asked"));
+        create("asked", "", units);
+        scene.restartDaemon(
+                "fence-wait=50", "fence-servers=" + scene.server.socket() + ", " + other.socket());
+        try (MariaDbServer.Session session = other.connect()) {
+            String batch = stage("asked", units);
+            String slow = "SELECT SUM(b + SLEEP(0.0001)), SUM(LENGTH(a)) FROM live.asked";
+            long began = System.nanoTime();
+            CompletableFuture<Answer> read =
+                    CompletableFuture.supplyAsync(
+                            () -> {
+                                String text = answer(session, slow);
+                                return new Answer("slow", began, System.nanoTime(), text);
+                            });
+            awaitRunning(other, slow);
+            Applied first = commit(batch, Readers.FENCE);
+            Answer answer = read.get(60, TimeUnit.SECONDS);
+            assertThat(answer.text()).isEqualTo("0\t0"); // all of it as it was
+            assertThat(answer.answered()).isBetween(first.called(), first.returned());
+            assertRead("asked", 1);
+
+            Applied idle = commit(stage("asked", units), Readers.FENCE);
+            assertThat(Duration.ofNanos(idle.returned() - idle.called())).isLessThan(SOON);
+            assertRead("asked", 2);
+        } finally {
+            scene.restartDaemon("fence-wait=3", "fence-servers=");
+        }
+    }
+
+    /** One that hangs, and one that is not there. */
+    @Test
+    void serverThatGivesNoAnswerCostsTheWholeFenceWaitAndNoMore() throws Exception {
+        List<TableName> units = List.of(new TableName("live", "mute"));
+        create("mute", "", units);
+        String nobody = scene.dataDirectory.resolve("nobody").toString();
+        scene.restartDaemon("fence-wait=4", "fence-servers=" + other.socket() + "," + nobody);
+        try {
+            String batch = stage("mute", units);
+            signal(other, "STOP");
+            Applied round = commit(batch, Readers.FENCE);
+            signal(other, "CONT");
+            assertThat(Duration.ofNanos(round.returned() - round.called()))
+                    .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(4).plus(SOON));
+            assertRead("mute", 1);
+        } finally {
+            scene.restartDaemon("fence-wait=3", "fence-servers=");
+        }
+    }
+
+    private static String answer(MariaDbServer.Session session, String sql) {
+        try {
+            return session.answer(sql);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void signal(MariaDbServer server, String signal) throws Exception {
+        var kill = new ProcessBuilder("kill", "-" + signal, Long.toString(server.pid()));
+        assertThat(kill.start().waitFor()).isZero();
+    }
+
+    private static void awaitRunning(MariaDbServer server, String sql) throws Exception {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        while (server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE='User sleep'")
+                .isEmpty()) {
+            assertThat(System.nanoTime()).as(sql).isLessThan(deadline);
         }
     }
 

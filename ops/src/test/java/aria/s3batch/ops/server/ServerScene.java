@@ -15,6 +15,7 @@ import aria.s3batch.ops.demo.S3Server;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,15 @@ final class ServerScene implements AutoCloseable {
     /** {@code kill -9} of the daemon. */
     void killDaemon() {
         daemon.kill();
+    }
+
+    /** Stops the daemon and starts it again, with options that count over those it had. */
+    void restartDaemon(String... options) throws IOException {
+        daemon.close();
+        var lines = new ArrayList<>(List.of("[aria_s3_batchd]"));
+        lines.addAll(List.of(options));
+        Files.write(home.optionFile(), lines, StandardOpenOption.APPEND);
+        startDaemon();
     }
 
     /** The daemon again, on the same cache directory. */
