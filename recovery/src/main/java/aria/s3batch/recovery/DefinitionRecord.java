@@ -33,7 +33,21 @@ public record DefinitionRecord(TableName table, byte[] frm, String frmEtag, byte
 
     /** The object with its new version: the same bytes whenever it is asked for. */
     byte[] renewed() throws DamagedTableException {
+        return withVersion(version);
+    }
+
+    /**
+     * The object with another new version: a fence that is lowered before the batch is applied leaves it, and it is
+     * never taken for what is written when all blocks are.
+     */
+    byte[] withdrawn() throws DamagedTableException {
+        byte[] other = version.clone();
+        other[other.length - 1] ^= 1;
+        return withVersion(other);
+    }
+
+    private byte[] withVersion(byte[] given) throws DamagedTableException {
         assert isRenewed() : table;
-        return FrmImage.parse(frm, new ObjectNames(table).frm()).withVersion(version).bytes();
+        return FrmImage.parse(frm, new ObjectNames(table).frm()).withVersion(given).bytes();
     }
 }

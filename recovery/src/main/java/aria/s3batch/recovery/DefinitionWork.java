@@ -39,6 +39,8 @@ final class DefinitionWork {
     /** What frm becomes; null until it is asked for, and where it stays as it is. */
     private byte @Nullable [] renewed;
 
+    private byte @Nullable [] withdrawn;
+
     /** The ETag of the frm that is to be deleted or replaced; null: there is none. */
     private @Nullable String frmEtag;
 
@@ -135,6 +137,7 @@ final class DefinitionWork {
     private void renew() throws DamagedTableException {
         if (definition.isRenewed()) {
             renewed = definition.renewed();
+            withdrawn = definition.withdrawn();
         }
     }
 
@@ -153,7 +156,8 @@ final class DefinitionWork {
             noteDone(FRM, frm.version().etag());
         } else if (frm == null && fence != Fence.DOWN
                 || batch.force()
-                || isOurs(frm, definition.frm())) {
+                || isOurs(frm, definition.frm())
+                || withdrawn != null && isOurs(frm, withdrawn)) {
             frmEtag = frm == null ? null : frm.version().etag();
         } else {
             throw changed(frmKey, definition.frmEtag(), frm);
@@ -303,7 +307,7 @@ final class DefinitionWork {
             byte[] body = fits ? header.after() : header.before();
             patience.put(header.key, body, Condition.ifAbsent());
         }
-        byte[] frm = fence == Fence.UP && renewed != null ? renewed : definition.frm();
+        byte[] frm = fence == Fence.UP && withdrawn != null ? withdrawn : definition.frm();
         patience.put(frmKey, frm, Condition.ifAbsent()); // A5: no header is absent now
     }
 

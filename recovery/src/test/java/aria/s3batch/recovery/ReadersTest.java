@@ -756,7 +756,7 @@ final class ReadersTest {
 
     private void assertDiscarded(byte[] header, BatchRecord batch) throws IOException {
         assertThat(body(ARIA)).isEqualTo(header);
-        assertThat(body(FRM)).isEqualTo(batch.definitions().getFirst().renewed());
+        assertThat(body(FRM)).isEqualTo(batch.definitions().getFirst().withdrawn());
         assertNothingIsLeft();
     }
 
@@ -786,6 +786,44 @@ final class ReadersTest {
                 .isEqualTo(new ApplyOutcome.Discarded());
         assertThat(body(FRM)).isEqualTo(foreign);
         assertNothingIsLeft();
+    }
+
+    /**
+     * Killed in a discard, then its lock is broken: the decision is no more, and another is made. Found by
+     * {@code -Dsim.seed=680883047910}.
+     */
+    @ParameterizedTest
+    @EnumSource(names = {"RETRY", "FORCE"})
+    void discardThatWasBrokenOffIsNeverTakenForAnApply(Resolution next) throws Exception {
+        int brokenOff = 0;
+        for (int n = 0; ; n++) {
+            var test = new ReadersTest();
+            test.load();
+            BatchRecord batch = test.quarantinedHalfWay();
+            try {
+                BatchWorld world = test.process(Steps.killAt(n));
+                world.applier.apply(
+                        world.recovery.resolve(batch, Resolution.DISCARD),
+                        world.folder(),
+                        world.held(batch),
+                        new ApplyProgress(),
+                        () -> false);
+                break;
+            } catch (Steps.Killed e) {
+                for (BatchRecord left : test.process().recovery.run().committed()) {
+                    test.journal.update(
+                            left.with(BatchRecord.State.QUARANTINED, "lock broken", false));
+                    brokenOff++;
+                }
+            }
+            if (!test.process().recovery.run().quarantined().isEmpty()) {
+                BatchRecord again = test.resolve(next);
+                assertThat(test.process().apply(again)).isEqualTo(new ApplyOutcome.Applied());
+                assertSame(test.objects(), test.after(again));
+                test.assertNothingIsLeft();
+            }
+        }
+        assertThat(brokenOff).isGreaterThan(3);
     }
 
     @Test
