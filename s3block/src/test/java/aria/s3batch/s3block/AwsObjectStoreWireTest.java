@@ -19,6 +19,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -128,6 +129,33 @@ final class AwsObjectStoreWireTest {
                 .satisfiesExactly(
                         here -> assertThat(here).isEqualTo("UNSIGNED-PAYLOAD"),
                         there -> assertThat(there).matches("[0-9a-f]{64}"));
+    }
+
+    /** As all programs of the JVM are told: with {@code -Dhttp.proxyHost} and its like. */
+    @Test
+    void proxyIsUsedButForHostsThatNeedNone() throws IOException {
+        Map<String, String> proxy =
+                Map.of(
+                        "http.proxyHost", "127.0.0.1",
+                        "http.proxyPort", Integer.toString(server.getAddress().getPort()),
+                        "http.nonProxyHosts", "127.0.0.1|*.inside.example");
+        List<URI> asked = new CopyOnWriteArrayList<>();
+        answer =
+                exchange -> {
+                    asked.add(exchange.getRequestURI());
+                    stored(exchange);
+                };
+        proxy.forEach(System::setProperty);
+        int port = server.getAddress().getPort();
+        try (AwsObjectStore far = connect("store.example", 9000, SdkClients.Timeouts.DEFAULT);
+                AwsObjectStore near = connect(port, SdkClients.Timeouts.DEFAULT)) {
+            far.put("k", new byte[1], Condition.always(), Map.of());
+            near.put("k", new byte[1], Condition.always(), Map.of());
+        } finally {
+            proxy.keySet().forEach(System::clearProperty);
+        }
+        assertThat(asked.getFirst()).hasToString("http://tables.store.example:9000/k");
+        assertThat(asked.getLast()).hasToString("/tables/k");
     }
 
     @Test
