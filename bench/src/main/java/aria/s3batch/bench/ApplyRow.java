@@ -14,6 +14,9 @@ import java.util.stream.IntStream;
 final class ApplyRow implements Row {
     static final int BLOCK_BYTES = 4 << 20;
 
+    /** Rounds until the daemon has compiled what apply needs: about ten batches. */
+    private static final int WARM_UPS = 4;
+
     /** Of each block, staged. */
     static final int PAGES = 20;
 
@@ -38,7 +41,8 @@ final class ApplyRow implements Row {
         BenchDaemon daemon = BenchDaemon.start(scene, s3);
         var curl = new Curl(s3, scene.folderInMemory(), blocks.stream().map(table::key).toList());
         List<List<Sample>> samples =
-                Rounds.afterWarmUp(
+                Rounds.afterWarmUps(
+                        warmUps(scene),
                         scene.rounds(),
                         round -> apply(daemon, table, blocks, PAGES, false, 3 * round),
                         round -> curl.get().plus(curl.put()),
@@ -85,6 +89,10 @@ final class ApplyRow implements Row {
                         Target.atMost(1.05),
                         Sample.series(samples.get(3), Sample::seconds),
                         put));
+    }
+
+    static int warmUps(Scene scene) {
+        return scene.isQuick() ? 1 : WARM_UPS;
     }
 
     private static Finding finding(

@@ -34,7 +34,8 @@ final class CompressedRow implements Row {
         BenchDaemon daemon = BenchDaemon.start(scene, s3);
         var curl = new Curl(s3, scene.folderInMemory(), blocks.stream().map(table::key).toList());
         List<List<Sample>> samples =
-                Rounds.afterWarmUp(
+                Rounds.afterWarmUps(
+                        ApplyRow.warmUps(scene),
                         scene.rounds(),
                         round ->
                                 ApplyRow.apply(daemon, table, blocks, ApplyRow.PAGES, false, round),

@@ -16,10 +16,16 @@ final class Rounds {
 
     /** After one round that does not count, of all contenders. */
     static List<List<Sample>> afterWarmUp(int rounds, Contender... contenders) throws Exception {
-        for (Contender contender : contenders) {
-            contender.measure(0);
-        }
-        return from(1, rounds, contenders);
+        return afterWarmUps(1, rounds, contenders);
+    }
+
+    /**
+     * @param warmUps rounds that do not count
+     */
+    static List<List<Sample>> afterWarmUps(int warmUps, int rounds, Contender... contenders)
+            throws Exception {
+        from(0, warmUps, contenders);
+        return from(warmUps, rounds, contenders);
     }
 
     /** The samples of each contender. */
