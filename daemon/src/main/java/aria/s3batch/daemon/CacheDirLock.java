@@ -1,6 +1,7 @@
 package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.LocalDisk;
 
@@ -12,14 +13,26 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 
 /**
  * One process per cache directory: an advisory lock on {@code daemon.lock}, which holds the pid in text.
  * The kernel drops the lock with the process, however that ends.
+ *
+ * <p>A process may be killed and not end: a thread that waits for an answer of a file system which its own process
+ * serves (the mount of a batch) is left waiting by the kernel, and with it stays all that the process has open. Who
+ * takes the lock next ends the connection, as who starts next unmounts what was left anyway.
  */
 public final class CacheDirLock implements AutoCloseable {
     private static final String FILE = "daemon.lock";
+    private static final Duration PAUSE = Duration.ofMillis(50);
+
+    /** In which a process ends that can. */
+    private static final int TRIES = 100;
 
     private final FileChannel channel;
 
@@ -62,12 +75,24 @@ public final class CacheDirLock implements AutoCloseable {
         }
         try {
             FileLock lock = channel.tryLock();
+            String holder = lock == null ? pidIn(channel) : "";
+            for (int i = 0; lock == null && i < TRIES && isKilled(holder); i++) {
+                Mounts.detachStale(cacheDir.root());
+                new Sleep().pause(PAUSE);
+                lock = channel.tryLock();
+            }
             if (lock == null) {
                 throw new BatchException(
                         Problem.Kind.REFUSED,
-                        ("cache directory %s is in use by process %s. Nothing was changed. Talk to"
-                                        + " that daemon, or stop it first")
-                                .formatted(cacheDir.root(), pidIn(channel)));
+                        "cache directory %s is in use by process %s. Nothing was changed. %s"
+                                .formatted(
+                                        cacheDir.root(),
+                                        holder,
+                                        isKilled(holder)
+                                                ? "It was killed and does not end: unmount what it"
+                                                        + " has mounted, as root, with umount -f"
+                                                        + " (mount -t fuse.aria_s3_batch)"
+                                                : "Talk to that daemon, or stop it first"));
             }
             ByteBuffer pid = StandardCharsets.US_ASCII.encode(ProcessHandle.current().pid() + "\n");
             channel.truncate(0);
@@ -76,6 +101,16 @@ public final class CacheDirLock implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
+        }
+    }
+
+    /** Whether its first thread is gone: {@code pid (name) Z ...}, see proc_pid_stat(5). */
+    private static boolean isKilled(String pid) throws IOException {
+        try {
+            String stat = Files.readString(Path.of("/proc", pid, "stat"));
+            return stat.startsWith("Z", stat.lastIndexOf(')') + 2);
+        } catch (NoSuchFileException e) {
+            return true; // all of it: the lock goes with it
         }
     }
 

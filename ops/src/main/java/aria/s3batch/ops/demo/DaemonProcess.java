@@ -1,7 +1,10 @@
 package aria.s3batch.ops.demo;
 
+import aria.s3batch.daemon.mount.Mounts;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
@@ -23,6 +26,7 @@ public final class DaemonProcess implements AutoCloseable {
     private static final String HEAP = "256m"; // as the launcher says
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+    private static final Duration STUCK_LIMIT = Duration.ofSeconds(10);
 
     private final Home home;
     private final Process process;
@@ -164,9 +168,21 @@ public final class DaemonProcess implements AutoCloseable {
         }
     }
 
-    /** {@code kill -9}: what a crash of the process is. */
+    /**
+     * {@code kill -9}: what a crash of the process is. One that waits for a mount of its own ends when the next on its
+     * cache directory would end it.
+     */
     public void kill() {
         process.destroyForcibly();
+        try {
+            if (!process.waitFor(STUCK_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                Mounts.detachStale(home.cacheDir());
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
         awaitEnd();
     }
 
