@@ -28,6 +28,7 @@ import java.util.concurrent.TimeUnit;
  */
 public final class CephGateway implements S3Server {
     private static final Duration START_LIMIT = Duration.ofSeconds(90);
+    private static final int TRIES = 100;
 
     private static final int LOG_CHARS = 4_000;
 
@@ -131,7 +132,7 @@ public final class CephGateway implements S3Server {
         run("ceph -c ceph.conf --connect-timeout 60 osd new " + store);
         // By itself an OSD asks for its place before it knows the cluster's id, and ends if it is
         // told so.
-        run("ceph -c ceph.conf osd crush add osd.0 1.0 root=default host=local");
+        runOnceItIsLetIn("ceph -c ceph.conf osd crush add osd.0 1.0 root=default host=local");
         run("ceph-osd -c ceph.conf -i 0 --mkfs --osd-uuid " + store);
         stay("ceph-osd -c ceph.conf -f -i 0");
         stay("radosgw -c ceph.conf -f -n client.rgw");
@@ -155,6 +156,25 @@ public final class CephGateway implements S3Server {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);
         }
+    }
+
+    /** A monitor that still writes its first maps may know a client, and a moment later not (EPERM). */
+    private void runOnceItIsLetIn(String line) throws IOException {
+        for (int refused = 1; ; refused++) {
+            try {
+                run(line);
+                return;
+            } catch (IOException e) {
+                if (refused == TRIES || !lastWord().contains("EPERM")) {
+                    throw e;
+                }
+            }
+            pause();
+        }
+    }
+
+    private String lastWord() throws IOException {
+        return Files.readAllLines(directory.resolve("out.log")).getLast();
     }
 
     private void stay(String line) throws IOException {
@@ -184,12 +204,16 @@ public final class CephGateway implements S3Server {
                     throw new IOException("radosgw does not listen:\n" + logs(), notYet);
                 }
             }
-            try {
-                TimeUnit.MILLISECONDS.sleep(100); // another process: nothing to wait on
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
-            }
+            pause();
+        }
+    }
+
+    private static void pause() throws IOException {
+        try {
+            TimeUnit.MILLISECONDS.sleep(100); // another process: nothing to wait on
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
         }
     }
 
