@@ -347,7 +347,7 @@ final class MountOnARealServerTest {
         scene.server.query("SELECT SUM(LENGTH(a)) FROM work." + table);
         long mounted = Long.MAX_VALUE;
         long local = Long.MAX_VALUE;
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 10; i++) {
             mounted = Math.min(mounted, nanos("UPDATE work.%s SET b=b+1; FLUSH TABLES"));
             local = Math.min(local, nanos("UPDATE copy.%s SET b=b+1; FLUSH TABLES"));
         }
