@@ -47,7 +47,8 @@ final class BlockDeviceRow implements Row {
         device.fill(table);
         double before = scene.cephBytes();
         device.write(table, scene.rounds() + 1);
-        if (scene.cephBytes() - before < 2 * table.bytes()) {
+        // The gateway's counter misses a byte of each GET: it adds the last offset less the first.
+        if (scene.cephBytes() - before < 2 * table.bytes() - table.blocks()) {
             throw new IOException("s3backer has not read and written all blocks");
         }
         List<List<Sample>> samples =

@@ -115,6 +115,7 @@ final class Applies {
                 batch.record = quarantined.batch();
                 batch.reason = quarantined.reason();
                 batch.replayed = false;
+                batches.tallies().quarantined();
                 log.atError()
                         .addKeyValue("batch", batch.id)
                         .addKeyValue("tables", batch.tablesInWords())

@@ -32,6 +32,7 @@ import org.slf4j.LoggerFactory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -41,6 +42,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
@@ -61,6 +63,7 @@ public final class BatchConductor implements Agent {
      *
      * @param readers for commits that do not say
      * @param durability likewise
+     * @param keepUndo likewise
      */
     public record Rooms(
             ObjectStore store,
@@ -72,6 +75,7 @@ public final class BatchConductor implements Agent {
             TableLocks locks,
             Readers readers,
             Durability durability,
+            boolean keepUndo,
             Executor workers,
             NanoClock nanoClock,
             InstantSource clock,
@@ -92,7 +96,13 @@ public final class BatchConductor implements Agent {
     private final Set<Batch> abandoned = new HashSet<>();
 
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+    private final AtomicLong cycles = new AtomicLong();
     private volatile boolean stopping;
+
+    /** For commits that do not say. */
+    private volatile Readers readers;
+
+    private volatile Durability durability;
 
     /**
      * @param found what recovery made of the disk; its committed batches are applied from the first duty
@@ -103,6 +113,8 @@ public final class BatchConductor implements Agent {
     public BatchConductor(Rooms rooms, Recovery.Found found, Consumer<Throwable> onFatal)
             throws IOException {
         this.rooms = rooms;
+        this.readers = rooms.readers();
+        this.durability = rooms.durability();
         this.fetches = new BlockFetches(rooms.workers(), FETCH_BYTES);
         this.inbox = new Inbox(rooms.workers(), onFatal);
         this.batches = new Batches(rooms.space(), rooms.blockCache());
@@ -170,9 +182,21 @@ public final class BatchConductor implements Agent {
         if (stopping && inbox.isIdle()) {
             stopped.complete(null);
         }
+        cycles.incrementAndGet();
         return stopping || inbox.isDead()
                 ? workCount
                 : workCount + leases.startDue() + applies.startDue();
+    }
+
+    /** How often the duty cycle has come round: a writer that is stuck does not count on. Any thread. */
+    public long cycles() {
+        return cycles.get();
+    }
+
+    /** What commits get that do not say; of {@link Rooms} before the first call. Any thread. */
+    public void useDefaults(Readers readers, Durability durability) {
+        this.readers = readers;
+        this.durability = durability;
     }
 
     // ---- commands, for any thread --------------------------------------------------------------
@@ -238,19 +262,29 @@ public final class BatchConductor implements Agent {
      */
     public CompletableFuture<Void> stagePages(
             BatchId id, TableName table, TableFile file, long page, ByteBuffer images) {
-        return change(id, false, table, open -> open.cache().stagePages(file, page, images));
+        return change(
+                id,
+                false,
+                table,
+                images.remaining(),
+                open -> open.cache().stagePages(file, page, images));
     }
 
     /** Stages any bytes of a file; else as {@link #stagePages}. They are verified at commit. */
     public CompletableFuture<Void> stageBytes(
             BatchId id, TableName table, TableFile file, long offset, ByteBuffer bytes) {
-        return change(id, false, table, open -> open.cache().stageBytes(file, offset, bytes));
+        return change(
+                id,
+                false,
+                table,
+                bytes.remaining(),
+                open -> open.cache().stageBytes(file, offset, bytes));
     }
 
     /** Sets the length of a file: staged pages behind it are dropped, growth reads as zeros. */
     public CompletableFuture<Void> truncate(
             BatchId id, TableName table, TableFile file, long bytes) {
-        return change(id, false, table, open -> open.cache().truncate(file, bytes));
+        return change(id, false, table, 0, open -> open.cache().truncate(file, bytes));
     }
 
     /** Changes of a batch's tables by those who have them open as files. Otherwise as the methods above. */
@@ -259,19 +293,28 @@ public final class BatchConductor implements Agent {
             @Override
             public CompletableFuture<Void> stagePages(
                     TableName table, TableFile file, long page, ByteBuffer images) {
-                return change(id, true, table, open -> open.cache().stagePages(file, page, images));
+                return change(
+                        id,
+                        true,
+                        table,
+                        images.remaining(),
+                        open -> open.cache().stagePages(file, page, images));
             }
 
             @Override
             public CompletableFuture<Void> stageBytes(
                     TableName table, TableFile file, long offset, ByteBuffer bytes) {
                 return change(
-                        id, true, table, open -> open.cache().stageBytes(file, offset, bytes));
+                        id,
+                        true,
+                        table,
+                        bytes.remaining(),
+                        open -> open.cache().stageBytes(file, offset, bytes));
             }
 
             @Override
             public CompletableFuture<Void> truncate(TableName table, TableFile file, long bytes) {
-                return change(id, true, table, open -> open.cache().truncate(file, bytes));
+                return change(id, true, table, 0, open -> open.cache().truncate(file, bytes));
             }
         };
     }
@@ -291,9 +334,13 @@ public final class BatchConductor implements Agent {
         void make(OpenTable table) throws IOException;
     }
 
-    /** While it is mounted, only through the mount: the kernel keeps pages that it has read there. */
+    /**
+     * While it is mounted, only through the mount: the kernel keeps pages that it has read there.
+     *
+     * @param bytes that the change stages
+     */
     private CompletableFuture<Void> change(
-            BatchId id, boolean throughMount, TableName table, Change change) {
+            BatchId id, boolean throughMount, TableName table, long bytes, Change change) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
@@ -304,6 +351,7 @@ public final class BatchConductor implements Agent {
                         batch.refuseIfMounted("its pages are changed there alone");
                     }
                     change.make(batch.table(table));
+                    batches.tallies().staged(bytes);
                     answer.complete(null);
                 });
     }
@@ -313,17 +361,25 @@ public final class BatchConductor implements Agent {
      * nothing to write ends at once, as APPLIED.
      */
     public CompletableFuture<BatchDocument> commit(BatchId id) {
-        return commit(id, rooms.readers(), rooms.durability());
+        return commit(id, null, null, null, "");
     }
 
     /** As {@link #commit(BatchId)}, whatever the option {@code readers} says. */
     public CompletableFuture<BatchDocument> commit(BatchId id, Readers readers) {
-        return commit(id, readers, rooms.durability());
+        return commit(id, readers, null, null, "");
     }
 
-    /** As {@link #commit(BatchId)}, whatever the options say; null: as they say. */
+    /**
+     * As {@link #commit(BatchId)}, whatever the options say; null: as they say.
+     *
+     * @param user who asks, for the receipt; empty: not known
+     */
     public CompletableFuture<BatchDocument> commit(
-            BatchId id, @Nullable Readers readers, @Nullable Durability durability) {
+            BatchId id,
+            @Nullable Readers readers,
+            @Nullable Durability durability,
+            @Nullable Boolean keepUndo,
+            String user) {
         return inbox.ask(
                 answer -> {
                     Batch batch = batches.get(id);
@@ -335,8 +391,10 @@ public final class BatchConductor implements Agent {
                                     batches,
                                     leases,
                                     batch,
-                                    readers == null ? rooms.readers() : readers,
-                                    durability == null ? rooms.durability() : durability)
+                                    readers == null ? this.readers : readers,
+                                    durability == null ? this.durability : durability,
+                                    keepUndo == null ? rooms.keepUndo() : keepUndo,
+                                    user)
                             .start(answer);
                 });
     }
@@ -549,6 +607,31 @@ public final class BatchConductor implements Agent {
                 answer -> answer.complete(batches.all().stream().map(Batch::document).toList()));
     }
 
+    /** All that metrics tell of batches. */
+    public CompletableFuture<Census> census() {
+        return inbox.ask(
+                answer ->
+                        answer.complete(
+                                new Census(
+                                        batches.all().stream().map(this::counted).toList(),
+                                        rooms.locks().lease(),
+                                        applies.bytesPerSecond(),
+                                        batches.tallies().sums())));
+    }
+
+    private Census.Counted counted(Batch batch) {
+        BatchLocks locks = batch.locks;
+        return new Census.Counted(
+                batch.stateName(),
+                batch.pages(),
+                Duration.between(batch.id.begunAt(), rooms.clock().instant()),
+                batch.progress.done(),
+                batch.progress.total(),
+                batch.progress.bytesPut(),
+                batch.replayed,
+                locks == null ? Optional.empty() : locks.silence());
+    }
+
     /** One batch, also one of the last that ended since the daemon was started. */
     public CompletableFuture<BatchDocument> document(BatchId id) {
         return inbox.ask(answer -> answer.complete(batches.document(id)));
@@ -559,7 +642,7 @@ public final class BatchConductor implements Agent {
      * partitioned table counts with its first partition that the batch changes.
      */
     public CompletableFuture<Map<TableName, ApplyForecast>> forecast(BatchId id) {
-        return forecast(id, rooms.readers());
+        return forecast(id, readers);
     }
 
     /** As {@link #forecast(BatchId)}, whatever the option {@code readers} says. */

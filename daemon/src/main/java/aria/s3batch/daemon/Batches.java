@@ -35,6 +35,7 @@ final class Batches {
 
     private final CacheSpace space;
     private final BlockCache blockCache;
+    private final Tallies tallies = new Tallies();
     private final Map<BatchId, Batch> batches = new TreeMap<>();
 
     /** By the table that has the definition: never a partition. */
@@ -45,6 +46,10 @@ final class Batches {
     Batches(CacheSpace space, BlockCache blockCache) {
         this.space = space;
         this.blockCache = blockCache;
+    }
+
+    Tallies tallies() {
+        return tallies;
     }
 
     /** Those that have not ended, oldest first. */
@@ -121,6 +126,7 @@ final class Batches {
     /** Forgets a batch, of which nothing is left, as if it had never been. */
     void remove(Batch batch) {
         batches.remove(batch.id);
+        tallies.put(batch.progress.bytesPut());
         for (TableName table : batch.tables) {
             holders.remove(table.base(), batch);
         }
@@ -158,6 +164,7 @@ final class Batches {
         space.release(batch.keptBytes);
         batch.state = state;
         batch.reason = null;
+        tallies.ended(state);
         remove(batch);
         BatchDocument document = batch.document();
         ended.put(batch.id, document);

@@ -94,6 +94,7 @@ final class Begin {
                     batch.open = List.copyOf(open);
                     batch.tables = open.stream().map(table -> table.base().table()).toList();
                     batch.state = Batch.State.OPEN;
+                    batches.tallies().begun();
                     log.atInfo()
                             .addKeyValue("batch", batch.id)
                             .addKeyValue("tables", batch.tablesInWords())

@@ -14,7 +14,6 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -81,6 +80,7 @@ public final class CacheDirLock implements AutoCloseable {
                 new Sleep().pause(PAUSE);
                 lock = channel.tryLock();
             }
+            lock = lock == null ? channel.tryLock() : lock; // its holder may have ended meanwhile
             if (lock == null) {
                 throw new BatchException(
                         Problem.Kind.REFUSED,
@@ -104,13 +104,16 @@ public final class CacheDirLock implements AutoCloseable {
         }
     }
 
-    /** Whether its first thread is gone: {@code pid (name) Z ...}, see proc_pid_stat(5). */
-    private static boolean isKilled(String pid) throws IOException {
+    /**
+     * Whether its first thread is gone and others are not: {@code pid (name) Z ...}, see proc_pid_stat(5). One that
+     * is not to be seen ended just now, or lives where processes have other numbers: in another container.
+     */
+    private static boolean isKilled(String pid) {
         try {
             String stat = Files.readString(Path.of("/proc", pid, "stat"));
             return stat.startsWith("Z", stat.lastIndexOf(')') + 2);
-        } catch (NoSuchFileException e) {
-            return true; // all of it: the lock goes with it
+        } catch (IOException e) { // not there, or ESRCH: it ended between open and read
+            return false;
         }
     }
 

@@ -2,6 +2,7 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.diskcache.StagedPages;
+import aria.s3batch.recovery.BaseChangedException;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
@@ -39,6 +40,8 @@ final class Commit {
     private final Batch batch;
     private final Readers readers;
     private final Durability durability;
+    private final boolean keepUndo;
+    private final String user;
     private final List<StagedPages> staged = new ArrayList<>();
     private @Nullable Mounted mounted;
 
@@ -50,7 +53,9 @@ final class Commit {
             Leases leases,
             Batch batch,
             Readers readers,
-            Durability durability) {
+            Durability durability,
+            boolean keepUndo,
+            String user) {
         this.rooms = rooms;
         this.mounts = mounts;
         this.inbox = inbox;
@@ -59,6 +64,8 @@ final class Commit {
         this.batch = batch;
         this.readers = readers;
         this.durability = durability;
+        this.keepUndo = keepUndo;
+        this.user = user;
     }
 
     /** In the conductor's thread, as are the results of the worker. */
@@ -85,7 +92,11 @@ final class Commit {
         Committer.Checked checked;
         try {
             locks.confirm(); // first: who has the table now says more than what he has changed
-            checked = rooms.committer().check(batch.folder, batch.open, staged, readers);
+            checked =
+                    rooms.committer()
+                            .check(batch.folder, batch.open, staged, readers)
+                            .by(user)
+                            .keepingUndo(keepUndo);
             dropCopies();
             if (!checked.isEmpty()) {
                 if (durability == Durability.BUCKET) {
@@ -159,6 +170,7 @@ final class Commit {
         batch.state = Batch.State.OPEN;
         batch.renewAtNanos = rooms.nanoClock().nanoTime();
         batch.noteLockLost();
+        batches.tallies().commitRefused(refusal instanceof BaseChangedException);
         log.atWarn()
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("reason", refusal.getMessage())
@@ -174,11 +186,13 @@ final class Commit {
         closeCaches();
         batch.state = Batch.State.COMMITTED;
         batch.applyAtNanos = rooms.nanoClock().nanoTime();
+        batches.tallies().committed();
         log.atInfo()
                 .addKeyValue("batch", batch.id)
                 .addKeyValue("pages", batch.pages)
                 .addKeyValue("readers", readers.word())
                 .addKeyValue("durability", durability.word())
+                .addKeyValue("user", user)
                 .log("batch committed");
         answer.complete(batch.document());
     }

@@ -6,7 +6,10 @@ import aria.s3batch.daemon.api.MountRoutes;
 import aria.s3batch.daemon.api.PageRoutes;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.StatusDocument;
+import aria.s3batch.daemon.api.UndoRoutes;
+import aria.s3batch.daemon.metrics.Metrics;
 import aria.s3batch.daemon.mount.Mounts;
+import aria.s3batch.daemon.service.ServiceReport;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
@@ -17,6 +20,7 @@ import aria.s3batch.recovery.BucketJournal;
 import aria.s3batch.recovery.CommitJournal;
 import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.FenceWait;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
@@ -24,7 +28,9 @@ import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.EndpointFacts;
 import aria.s3batch.s3block.LockOwner;
+import aria.s3batch.s3block.MeteredStore;
 import aria.s3batch.s3block.ObjectStore;
+import aria.s3batch.s3block.StoreCalls;
 import aria.s3batch.s3block.StoreRefusedException;
 import aria.s3batch.s3block.StoreUnreachableException;
 import aria.s3batch.s3block.TableLocks;
@@ -32,6 +38,7 @@ import aria.s3batch.s3block.TableLocks;
 import org.agrona.concurrent.AgentRunner;
 import org.agrona.concurrent.SleepingIdleStrategy;
 import org.agrona.concurrent.SystemNanoClock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,13 +50,17 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
@@ -75,11 +86,14 @@ public final class Daemon implements AutoCloseable {
     /** Of the heap, for blocks in flight while batches are applied. */
     private static final double APPLY_SHARE = 3.0 / 8;
 
-    private final DaemonSettings settings;
+    private final Object reloading = new Object();
+    private volatile DaemonSettings settings;
     private final FenceWait.Servers servers;
     private final LocalDisk disk = new LocalDisk();
     private final CacheDirectory cacheDir;
     private final CacheSpace space;
+    private final Receipts receipts;
+    private final ServiceReport report;
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
 
     /** The latest on top, to be closed first. */
@@ -87,10 +101,15 @@ public final class Daemon implements AutoCloseable {
 
     private boolean closed;
 
-    private Daemon(DaemonSettings settings, FenceWait.Servers servers) {
+    /** From the time when there are any. */
+    private @Nullable ChangingRooms changing;
+
+    private Daemon(DaemonSettings settings, FenceWait.Servers servers, ServiceReport report) {
+        this.report = report;
         this.settings = settings;
         this.servers = servers;
         this.cacheDir = new CacheDirectory(settings.cacheDir());
+        this.receipts = new Receipts(disk, settings.receiptDir());
         this.space = new CacheSpace(settings.cacheSizeBytes(), JOURNAL_ROOM);
     }
 
@@ -99,11 +118,16 @@ public final class Daemon implements AutoCloseable {
      * socket. Committed batches are applied in the background from then on.
      *
      * @param servers those of {@link DaemonSettings#fenceServers}
+     * @param report told of every step, until it stops
      * @throws IOException the daemon cannot run; what it had opened is closed, nothing was changed
      */
-    public static Daemon start(DaemonSettings settings, FenceWait.Servers servers, String version)
+    public static Daemon start(
+            DaemonSettings settings,
+            FenceWait.Servers servers,
+            String version,
+            ServiceReport report)
             throws IOException {
-        var daemon = new Daemon(settings, servers);
+        var daemon = new Daemon(settings, servers, report);
         try {
             daemon.open(version);
             return daemon;
@@ -119,19 +143,31 @@ public final class Daemon implements AutoCloseable {
 
     private void open(String version) throws IOException {
         Instant startedAt = InstantSource.system().instant();
+        report.starting("taking cache directory " + cacheDir.root());
         opened(CacheDirLock.take(cacheDir, disk));
         Mounts.detachStale(cacheDir.root());
         var random = new SecureRandom();
         String ownerId = OwnerFile.id(cacheDir, disk, random);
-        AwsObjectStore store = opened(AwsObjectStore.connect(settings.store(), ownerId));
-        EndpointFacts facts = probe(settings, store);
+        AwsObjectStore endpoint = opened(AwsObjectStore.connect(settings.store(), ownerId));
+        report.starting("trying what " + settings.store().endpoint() + " does");
+        EndpointFacts facts = probe(settings, endpoint);
+        var calls = new StoreCalls();
+        var store = new MeteredStore(endpoint, calls, System::nanoTime);
+        report.starting("reading the journal");
         warmUp();
         RocksJournal journal = opened(RocksJournal.open(cacheDir.root().resolve("journal")));
         disk.syncDirectory(cacheDir.root()); // the journal's folder may be new
         var recovery = new Recovery(journal, disk, cacheDir);
         TableLocks locks = locks(settings, ownerId, store);
+        report.starting("sorting out what the last stop left");
         Recovery.Found found = resumeOwn(recovery, rescue(store, locks, journal, recovery));
-        BatchConductor conductor = startConductor(store, journal, recovery, found, locks, random);
+        ChangingRooms running =
+                startConductor(endpoint, store, journal, recovery, found, locks, random);
+        changing = running;
+        BatchConductor conductor = running.conductor();
+        opened(
+                UndoExpiry.start(
+                        store, settings.undoKeep(), InstantSource.system(), threads("undo")));
         Mounts mounts =
                 opened(
                         new Mounts(
@@ -139,6 +175,7 @@ public final class Daemon implements AutoCloseable {
         openSocket(
                 conductor,
                 mounts,
+                new UndoRoutes(conductor, store, settings.undoKeep()),
                 StatusDocument.Endpoint.of(settings.store(), facts, settings.singleHost()),
                 () ->
                         new StatusDocument.DaemonFacts(
@@ -148,7 +185,11 @@ public final class Daemon implements AutoCloseable {
                                 conductor.isReplaying(),
                                 cacheDir.root().toString(),
                                 space.usedBytes(),
-                                space.limitBytes()));
+                                space.limitBytes(),
+                                settings.receiptDir().toString(),
+                                receipts.problem().orElse(null)),
+                new Metrics(new DaemonNumbers(version, running, calls, cacheDir.root())));
+        report.ready(new WorkInWords(conductor));
         log.atInfo()
                 .addKeyValue("socket", settings.socket())
                 .addKeyValue("store", settings.store())
@@ -239,8 +280,9 @@ public final class Daemon implements AutoCloseable {
                 .start();
     }
 
-    private BatchConductor startConductor(
-            AwsObjectStore store,
+    private ChangingRooms startConductor(
+            AwsObjectStore endpoint,
+            ObjectStore store,
             RocksJournal journal,
             Recovery recovery,
             Recovery.Found found,
@@ -250,7 +292,14 @@ public final class Daemon implements AutoCloseable {
         int concurrency = settings.applyConcurrency();
         var blockCache =
                 new BlockCache(disk, cacheDir.blockCache(), settings.blockCacheSizeBytes());
-        ExecutorService transfers = Executors.newFixedThreadPool(concurrency, threads("transfer"));
+        var transfers =
+                new ThreadPoolExecutor(
+                        concurrency,
+                        concurrency,
+                        0,
+                        TimeUnit.SECONDS,
+                        new LinkedBlockingQueue<>(),
+                        threads("transfer"));
         ExecutorService workers = Executors.newCachedThreadPool(threads("worker"));
         opened(() -> stop(workers, transfers));
         InstantSource clock = InstantSource.system();
@@ -265,7 +314,8 @@ public final class Daemon implements AutoCloseable {
                         concurrency,
                         (long) (Runtime.getRuntime().maxMemory() * APPLY_SHARE),
                         new FenceWait(settings.fenceWait(), servers),
-                        new Sleep());
+                        new Sleep(),
+                        receipts);
         var conductor =
                 new BatchConductor(
                         new BatchConductor.Rooms(
@@ -278,6 +328,7 @@ public final class Daemon implements AutoCloseable {
                                 locks,
                                 settings.readers(),
                                 settings.durability(),
+                                settings.keepUndo(),
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,
@@ -292,7 +343,7 @@ public final class Daemon implements AutoCloseable {
                                 null,
                                 conductor));
         AgentRunner.startOnThread(runner, threads("conductor"));
-        return conductor;
+        return new ChangingRooms(endpoint, space, blockCache, transfers, applier, conductor);
     }
 
     /** A worker waits for transfers, so both are told before either is waited for. */
@@ -311,8 +362,10 @@ public final class Daemon implements AutoCloseable {
     private void openSocket(
             BatchConductor conductor,
             Mounts mounts,
+            UndoRoutes undo,
             StatusDocument.Endpoint endpoint,
-            Supplier<StatusDocument.DaemonFacts> daemon)
+            Supplier<StatusDocument.DaemonFacts> daemon,
+            Metrics metrics)
             throws IOException {
         opened(
                 ApiServer.start(
@@ -320,6 +373,8 @@ public final class Daemon implements AutoCloseable {
                         new BatchRoutes(conductor, () -> endpoint, daemon),
                         new PageRoutes(conductor),
                         new MountRoutes(conductor, mounts),
+                        undo,
+                        metrics,
                         SystemNanoClock.INSTANCE));
         opened(() -> stop(conductor));
     }
@@ -331,6 +386,42 @@ public final class Daemon implements AutoCloseable {
     /** Completes, with its cause, when the daemon cannot go on; the process must end then. */
     public CompletableFuture<Throwable> failed() {
         return failed;
+    }
+
+    /**
+     * What a reload did.
+     *
+     * @param changed options that have another value now
+     * @param needRestart options that were changed too, and keep the value that they had
+     */
+    public record Reloaded(List<String> changed, List<String> needRestart) {}
+
+    /**
+     * Takes what it can of new settings; see docs/operating.md. Batches that are being applied end as they
+     * began.
+     *
+     * @param next what the option files say now
+     * @param servers those of {@code next}
+     * @throws IOException the object store refuses the new keys, or cannot be asked; nothing was changed
+     */
+    public Reloaded reload(DaemonSettings next, FenceWait.Servers servers) throws IOException {
+        synchronized (reloading) {
+            ChangingRooms rooms = changing;
+            assert rooms != null : "reloaded before it was started";
+            List<String> changed = new ArrayList<>();
+            List<String> needRestart = new ArrayList<>();
+            for (OptionName name : OptionName.values()) {
+                if (!OptionValue.of(name, settings).equals(OptionValue.of(name, next))) {
+                    (name.isReloadable() ? changed : needRestart).add(name.key());
+                }
+            }
+            DaemonSettings taken = settings.reloaded(next);
+            if (!changed.isEmpty()) {
+                rooms.use(settings, taken, servers);
+                settings = taken;
+            }
+            return new Reloaded(changed, needRestart);
+        }
     }
 
     private void stop(BatchConductor conductor) throws IOException {
@@ -363,6 +454,7 @@ public final class Daemon implements AutoCloseable {
             return;
         }
         closed = true;
+        report.stopping();
         var failure = new IOException("not everything could be closed");
         for (AutoCloseable room : rooms) {
             try {

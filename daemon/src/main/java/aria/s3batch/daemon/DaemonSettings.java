@@ -5,6 +5,8 @@ import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.s3block.StoreSettings;
 
+import org.slf4j.event.Level;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -22,11 +24,14 @@ import java.util.regex.Pattern;
  * @param socket {@code socket}: where the HTTP interface listens
  * @param cacheDir {@code cache-dir}: page files and journal; the only copy of committed pages until they
  *     are applied
+ * @param receiptDir {@code receipt-dir}: where batches that have ended leave a receipt
  * @param cacheSizeBytes {@code cache-size}: most disk that staged pages may take, over all batches
  * @param blockCacheSizeBytes {@code block-cache-size}: most disk for blocks read from S3
  * @param applyConcurrency {@code apply-concurrency}: most blocks in flight while a batch is applied; as memory allows
  * @param readers {@code readers}: what servers see of a batch, where its commit does not say
  * @param durability {@code durability}: what a batch survives, where its commit does not say
+ * @param keepUndo {@code keep-undo}: whether batches can be undone, where their commit does not say
+ * @param undoKeep {@code undo-keep}, in days: for how long
  * @param fenceWait {@code fence-wait}: how long statements that run when a fence goes up are waited for
  * @param fenceServers {@code fence-servers}, {@code fence-user}, {@code fence-password}: who says earlier that
  *     they have ended
@@ -34,20 +39,25 @@ import java.util.regex.Pattern;
  *     the lock of an open batch
  * @param singleHost {@code single-host}: nobody else writes to the bucket's tables, so that an endpoint may do
  *     that ignores conditions
+ * @param logLevel {@code log-level}: the least that is logged
  */
 public record DaemonSettings(
         StoreSettings store,
         Path socket,
         Path cacheDir,
+        Path receiptDir,
         long cacheSizeBytes,
         long blockCacheSizeBytes,
         int applyConcurrency,
         Readers readers,
         Durability durability,
+        boolean keepUndo,
+        Duration undoKeep,
         Duration fenceWait,
         FenceServers fenceServers,
         Duration lockLease,
-        boolean singleHost) {
+        boolean singleHost,
+        Level logLevel) {
     /**
      * The MariaDB servers that read the tables.
      *
@@ -76,6 +86,8 @@ public record DaemonSettings(
             Pattern.compile("/.+|[\\w.-]+(:[0-9]{1,5})?|\\[[0-9A-Fa-f:.]+](:[0-9]{1,5})?");
 
     private static final Duration FENCE_WAIT_MAX = Duration.ofHours(1);
+    private static final int DEFAULT_UNDO_DAYS = 7;
+    private static final int UNDO_DAYS_MAX = 3650;
     private static final int DEFAULT_LOCK_LEASE_SECONDS = 30;
     private static final int LOCK_LEASE_SECONDS_MAX = 3600;
 
@@ -102,6 +114,12 @@ public record DaemonSettings(
         return socket(OptionSources.read(arguments, home));
     }
 
+    /** The folder of receipts alone, likewise. */
+    public static Path readReceiptDir(List<String> arguments, Path home)
+            throws SettingsException, IOException {
+        return receiptDir(OptionSources.read(arguments, home));
+    }
+
     /** The {@code s3-*} options that {@link #read} takes as {@code --name=value}. */
     public static List<String> storeOptions() {
         var keys = new ArrayList<String>();
@@ -122,14 +140,18 @@ public record DaemonSettings(
                                 1,
                                 APPLY_CONCURRENCY_MAX);
         return new DaemonSettings(
-                store(options, applyConcurrency + OTHER_REQUESTS),
+                store(options, APPLY_CONCURRENCY_MAX + OTHER_REQUESTS),
                 socket(options),
-                options.path(OptionName.CACHE_DIR, DEFAULT_CACHE_DIR),
+                cacheDir(options),
+                receiptDir(options),
                 options.size(OptionName.CACHE_SIZE, DEFAULT_CACHE_SIZE, SIZE_MIN),
                 options.size(OptionName.BLOCK_CACHE_SIZE, DEFAULT_BLOCK_CACHE_SIZE, SIZE_MIN),
                 applyConcurrency,
                 readers(options),
                 durability(options),
+                options.isOn(OptionName.KEEP_UNDO),
+                Duration.ofDays(
+                        options.number(OptionName.UNDO_KEEP, DEFAULT_UNDO_DAYS, 1, UNDO_DAYS_MAX)),
                 options.seconds(OptionName.FENCE_WAIT, DEFAULT_FENCE_WAIT, FENCE_WAIT_MAX),
                 fenceServers(options),
                 Duration.ofSeconds(
@@ -138,7 +160,83 @@ public record DaemonSettings(
                                 DEFAULT_LOCK_LEASE_SECONDS,
                                 1,
                                 LOCK_LEASE_SECONDS_MAX)),
-                options.isOn(OptionName.SINGLE_HOST));
+                options.isOn(OptionName.SINGLE_HOST),
+                logLevel(options));
+    }
+
+    private static Level logLevel(OptionSources options) throws SettingsException {
+        String word = options.text(OptionName.LOG_LEVEL, Level.INFO.name());
+        for (Level level : Level.values()) {
+            if (level.name().equalsIgnoreCase(word)) {
+                return level;
+            }
+        }
+        throw options.bad(OptionName.LOG_LEVEL, "error, warn, info, debug or trace");
+    }
+
+    /**
+     * Every option, as a daemon that started now would have it.
+     *
+     * @param value as it may stand in an option file; three stars for a secret; empty: not set
+     * @param place file and line, {@code command line}, or {@code default}
+     * @param isSecret whether the value is not shown
+     * @param isReloadable whether a running daemon takes a new value
+     */
+    public record Explained(
+            String key, String value, String place, boolean isSecret, boolean isReloadable) {}
+
+    /** Every option with where it comes from, in the order of {@code --help}; errors as {@link #read}. */
+    public static List<Explained> explain(List<String> arguments, Path home)
+            throws SettingsException, IOException {
+        OptionSources options = OptionSources.read(arguments, home);
+        DaemonSettings settings = of(options);
+        var all = new ArrayList<Explained>();
+        for (OptionName name : OptionName.values()) {
+            String value = OptionValue.of(name, settings);
+            boolean hidden = name.isSecret() && !value.isEmpty();
+            all.add(
+                    new Explained(
+                            name.key(),
+                            hidden ? "***" : value,
+                            options.place(name),
+                            name.isSecret(),
+                            name.isReloadable()));
+        }
+        return all;
+    }
+
+    /**
+     * These settings with all of another that a running daemon takes.
+     *
+     * @param next what the option files say now
+     */
+    DaemonSettings reloaded(DaemonSettings next) {
+        return new DaemonSettings(
+                store.withKeysOf(next.store),
+                socket,
+                cacheDir,
+                receiptDir,
+                next.cacheSizeBytes,
+                next.blockCacheSizeBytes,
+                next.applyConcurrency,
+                next.readers,
+                next.durability,
+                keepUndo,
+                undoKeep,
+                next.fenceWait,
+                next.fenceServers,
+                lockLease,
+                singleHost,
+                next.logLevel);
+    }
+
+    private static Path cacheDir(OptionSources options) throws SettingsException {
+        return options.path(OptionName.CACHE_DIR, DEFAULT_CACHE_DIR);
+    }
+
+    private static Path receiptDir(OptionSources options) throws SettingsException {
+        String byDefault = cacheDir(options).resolve("receipts").toString();
+        return options.path(OptionName.RECEIPT_DIR, byDefault);
     }
 
     private static Readers readers(OptionSources options) throws SettingsException {

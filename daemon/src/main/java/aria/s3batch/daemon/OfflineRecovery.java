@@ -9,6 +9,7 @@ import aria.s3batch.recovery.ApplyOutcome;
 import aria.s3batch.recovery.ApplyProgress;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.FenceWait;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.Rescue;
 import aria.s3batch.recovery.RocksJournal;
@@ -124,7 +125,8 @@ public final class OfflineRecovery {
                             settings.applyConcurrency(),
                             Runtime.getRuntime().maxMemory() * 3 / 8,
                             new FenceWait(settings.fenceWait(), servers),
-                            new Sleep());
+                            new Sleep(),
+                            new Receipts(disk, settings.receiptDir()));
             found.quarantined().forEach(batch -> resume(locks, batch));
             List<Applied> applied = new ArrayList<>();
             for (BatchRecord batch : committed) {

@@ -18,17 +18,21 @@ enum OptionName {
     S3_PROTOCOL_VERSION,
     SOCKET,
     CACHE_DIR,
+    RECEIPT_DIR,
     CACHE_SIZE,
     BLOCK_CACHE_SIZE,
     APPLY_CONCURRENCY,
     READERS,
     DURABILITY,
+    KEEP_UNDO,
+    UNDO_KEEP,
     FENCE_WAIT,
     FENCE_SERVERS,
     FENCE_USER,
     FENCE_PASSWORD,
     LOCK_LEASE,
-    SINGLE_HOST;
+    SINGLE_HOST,
+    LOG_LEVEL;
 
     /**
      * Options of the server's S3 engine that say how it caches, replicates and creates tables, or that work
@@ -58,11 +62,34 @@ enum OptionName {
     }
 
     boolean isSwitch() {
-        return this == S3_USE_HTTP || this == S3_SSL_NO_VERIFY || this == SINGLE_HOST;
+        return this == S3_USE_HTTP
+                || this == S3_SSL_NO_VERIFY
+                || this == SINGLE_HOST
+                || this == KEEP_UNDO;
     }
 
     boolean isSecret() {
         return this == S3_ACCESS_KEY || this == S3_SECRET_KEY || this == FENCE_PASSWORD;
+    }
+
+    /** Whether a running daemon takes another value of it; those that it does not need a restart. */
+    boolean isReloadable() {
+        return switch (this) {
+            case S3_ACCESS_KEY,
+                    S3_SECRET_KEY,
+                    CACHE_SIZE,
+                    BLOCK_CACHE_SIZE,
+                    APPLY_CONCURRENCY,
+                    READERS,
+                    DURABILITY,
+                    FENCE_WAIT,
+                    FENCE_SERVERS,
+                    FENCE_USER,
+                    FENCE_PASSWORD,
+                    LOG_LEVEL ->
+                    true;
+            default -> false;
+        };
     }
 
     static @Nullable OptionName ofKey(String key) {

@@ -19,6 +19,7 @@ import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.ApplyForecast;
+import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
 import aria.s3batch.recovery.Recovery.Resolution;
@@ -28,6 +29,8 @@ import aria.s3batch.s3block.FaultyObjectStore.Failure;
 import aria.s3batch.s3block.FaultyObjectStore.Fault;
 import aria.s3batch.s3block.FaultyObjectStore.Operation;
 import aria.s3batch.s3block.LoadedFixture;
+
+import com.fasterxml.jackson.databind.JsonNode;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -103,6 +106,62 @@ class BatchConductorTest {
         String key = table.path() + "/" + object;
         byte[] body = world.bucket.get(key).orElseThrow().body();
         LoadedFixture.replace(world.bucket, key, body); // the same bytes, another ETag
+    }
+
+    // ---- for those who watch it ------------------------------------------------------------
+
+    @Test
+    void cyclesCountOnlyWhenTheWriterComesRound() throws Exception {
+        long before = conductor().cycles();
+        var unanswered = conductor().batches();
+        assertThat(conductor().cycles()).isEqualTo(before);
+        world.cycle();
+        world.cycle();
+        assertThat(conductor().cycles()).isEqualTo(before + 2);
+        assertThat(unanswered).isDone();
+    }
+
+    @Test
+    void otherDefaultsCountForTheNextCommitThatDoesNotSay() throws Exception {
+        BatchId batch = world.begin(ORDERS);
+        world.stage(batch, ORDERS, 3, 7);
+        conductor().useDefaults(Readers.NONE, Durability.BUCKET);
+        BatchDocument committed = world.commitOnly(batch);
+        assertThat(committed.readers()).isEqualTo("none");
+        assertThat(committed.durability()).isEqualTo("bucket");
+    }
+
+    @Test
+    void censusTellsOfBatchesThatThereAreAndOfThoseThatWere() throws Exception {
+        BatchId kept = world.begin(ORDERS);
+        world.stage(kept, ORDERS, 3, 7);
+        BatchId dropped = world.begin(PARTS);
+        world.get(conductor().abort(dropped));
+        Census open = world.get(conductor().census());
+        assertThat(open.batches()).hasSize(1);
+        assertThat(open.batches().getFirst().state()).isEqualTo("OPEN");
+        assertThat(open.batches().getFirst().pages()).isEqualTo(1);
+        assertThat(open.batches().getFirst().silence()).isPresent();
+        assertThat(open.ended().begun()).isEqualTo(2);
+        assertThat(open.ended().aborted()).isEqualTo(1);
+        assertThat(open.ended().bytesStaged()).isEqualTo(PAGE);
+
+        changeInBucket(ORDERS, "aria");
+        var refused = conductor().commit(kept);
+        world.settle();
+        assertThat(refused).isCompletedExceptionally();
+        world.get(conductor().abort(kept));
+        BatchId applied = world.begin(ORDERS);
+        world.stage(applied, ORDERS, 3, 8);
+        world.get(conductor().commit(applied));
+        world.settle();
+        Census ended = world.get(conductor().census());
+        assertThat(ended.batches()).isEmpty();
+        assertThat(ended.ended().commitsRefused()).isEqualTo(1);
+        assertThat(ended.ended().conflicts()).isEqualTo(1);
+        assertThat(ended.ended().committed()).isEqualTo(1);
+        assertThat(ended.ended().applied()).isEqualTo(1);
+        assertThat(ended.ended().bytesPut()).isPositive();
     }
 
     // ---- begin -----------------------------------------------------------------------------
@@ -450,6 +509,47 @@ class BatchConductorTest {
         assertThat(document.tables()).containsExactly("shop.orders", "shop.parts");
         assertNothingLeft();
         assertThat(world.begin(ORDERS, PARTS)).isNotNull();
+    }
+
+    @Test
+    void appliedBatchLeavesAReceiptOfWhoAskedForIt() throws Exception {
+        BatchId batch = world.begin(ORDERS, PARTS);
+        world.stage(batch, ORDERS, 3, 77);
+        world.get(conductor().commit(batch, null, null, null, "alice"));
+        JsonNode receipt = world.receipt(batch).orElseThrow();
+        assertThat(receipt.path("user").asText()).isEqualTo("alice");
+        assertThat(receipt.path("endedBy").asText()).isEqualTo("daemon");
+        assertThat(receipt.path("tables")).hasSize(1);
+        assertThat(receipt.at("/tables/0/table").asText()).isEqualTo("shop.orders");
+        assertThat(world.receipts.problem()).isEmpty();
+    }
+
+    @Test
+    void replayedBatchLeavesAReceiptToo() throws Exception {
+        BatchId batch = world.begin(ORDERS);
+        world.stage(batch, ORDERS, 3, 77);
+        CompletableFuture<BatchDocument> answer =
+                conductor().commit(batch, null, null, null, "alice");
+        world.cycle();
+        world.work();
+        world.cycle();
+        assertThat(ConductorWorld.answered(answer).state()).isEqualTo("COMMITTED");
+        world.losePower();
+        world.settle();
+        JsonNode receipt = world.receipt(batch).orElseThrow();
+        assertThat(receipt.path("user").asText()).isEqualTo("alice");
+        assertThat(receipt.path("endedBy").asText()).isEqualTo("recovery");
+    }
+
+    @Test
+    void abortedBatchAndOneThatChangesNothingLeaveNoReceipt() throws Exception {
+        BatchId aborted = world.begin(ORDERS);
+        world.stage(aborted, ORDERS, 3, 77);
+        world.get(conductor().abort(aborted));
+        BatchId empty = world.begin(ORDERS);
+        world.get(conductor().commit(empty));
+        assertThat(world.receipt(aborted)).isEmpty();
+        assertThat(world.receipt(empty)).isEmpty();
     }
 
     @Test

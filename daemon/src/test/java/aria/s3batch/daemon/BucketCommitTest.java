@@ -187,7 +187,7 @@ class BucketCommitTest {
         BatchId batch = refusedWhileTheStoreIsAway();
         world.store.heal();
         CompletableFuture<BatchDocument> again =
-                world.conductor().commit(batch, null, Durability.LOCAL);
+                world.conductor().commit(batch, null, Durability.LOCAL, null, "");
         assertThat(world.get(again).durability()).isEqualTo("local");
         world.settle();
         assertThat(world.state(batch)).isEqualTo("APPLIED");

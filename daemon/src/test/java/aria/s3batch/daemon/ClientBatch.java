@@ -61,6 +61,15 @@ final class ClientBatch {
     /** Somebody broke one of its locks since it began: it may be quarantined, and its retry be refused. */
     boolean lockBroken;
 
+    /** Its commit asked for what is needed to undo it. */
+    boolean keepUndo;
+
+    /** It ended by being applied. */
+    boolean applied;
+
+    /** It was committed with something to write: when it has ended, there is a receipt. */
+    boolean receiptDue;
+
     Recovery.@Nullable Resolution resolution;
     private boolean forced;
 
@@ -111,6 +120,7 @@ final class ClientBatch {
      */
     void committed(Map<String, String> bases) {
         state = State.COMMITTED;
+        receiptDue = true;
         basedOn.putAll(bases);
         for (TableName table : tables) {
             Set<String> writes = plain(table).writes(after(table));

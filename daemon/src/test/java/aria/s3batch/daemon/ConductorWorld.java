@@ -4,6 +4,7 @@ import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
+import aria.s3batch.diskcache.DiskFile;
 import aria.s3batch.diskcache.FaultyDisk;
 import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.format.BatchId;
@@ -17,6 +18,7 @@ import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Readers;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
@@ -24,6 +26,9 @@ import aria.s3batch.s3block.LoadedFixture;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.TableLocks;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +64,8 @@ final class ConductorWorld implements AutoCloseable {
     static final Duration LEASE = Duration.ofSeconds(30);
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
 
+    static final Path RECEIPTS = CACHE_DIR.root().resolve("receipts");
+
     final MemoryObjectStore bucket = new MemoryObjectStore();
     final FaultyObjectStore store = new FaultyObjectStore(bucket);
     final MemoryDisk memory = new MemoryDisk();
@@ -76,6 +83,11 @@ final class ConductorWorld implements AutoCloseable {
 
     /** As {@link #readers}. */
     Durability durability = Durability.LOCAL;
+
+    Receipts receipts = new Receipts(disk, RECEIPTS);
+
+    /** As {@link #readers}. */
+    boolean keepUndo;
 
     private BatchConductor conductor;
     private CacheSpace space;
@@ -124,6 +136,7 @@ final class ConductorWorld implements AutoCloseable {
     private BatchConductor newConductor() throws IOException {
         space = new CacheSpace(1 << 30);
         var recovery = new Recovery(journal, disk, CACHE_DIR);
+        receipts = new Receipts(disk, RECEIPTS);
         var blockCache = new BlockCache(disk, CACHE_DIR.blockCache(), 1 << 24);
         return new BatchConductor(
                 new BatchConductor.Rooms(
@@ -147,7 +160,8 @@ final class ConductorWorld implements AutoCloseable {
                                 4,
                                 1 << 26,
                                 FenceWait.of(FENCE_WAIT),
-                                pause -> nanos += pause.toNanos()),
+                                pause -> nanos += pause.toNanos(),
+                                receipts),
                         recovery,
                         new TableLocks(
                                 store,
@@ -157,6 +171,7 @@ final class ConductorWorld implements AutoCloseable {
                                 () -> Instant.ofEpochSecond(1_700_000_000)),
                         readers,
                         durability,
+                        keepUndo,
                         workers::add,
                         () -> nanos,
                         () -> Instant.ofEpochSecond(1_700_000_000),
@@ -280,6 +295,19 @@ final class ConductorWorld implements AutoCloseable {
     /** The journal of this batch is lost, as if an older one had been put back. */
     void forgetInJournal(BatchId batch) throws IOException {
         rocks.forget(batch);
+    }
+
+    /** The receipt of a batch; empty if there is none. */
+    Optional<JsonNode> receipt(BatchId batch) throws IOException {
+        Path path = Receipts.file(RECEIPTS, batch);
+        if (!memory.exists(path)) {
+            return Optional.empty();
+        }
+        ByteBuffer bytes = ByteBuffer.allocate((int) memory.size(path));
+        try (DiskFile file = memory.open(path)) {
+            file.read(bytes, 0);
+        }
+        return Optional.of(new ObjectMapper().readTree(bytes.array()));
     }
 
     boolean journalIsEmpty() throws IOException {

@@ -54,6 +54,7 @@ class DaemonSettingsTest {
         assertThat(settings.store().sslNoVerify()).isFalse();
         assertThat(settings.socket()).isEqualTo(Path.of("/run/aria_s3_batch/aria_s3_batch.sock"));
         assertThat(settings.cacheDir()).isEqualTo(Path.of("/var/lib/aria_s3_batch"));
+        assertThat(settings.receiptDir()).isEqualTo(Path.of("/var/lib/aria_s3_batch/receipts"));
         assertThat(settings.cacheSizeBytes()).isEqualTo(16L << 30);
         assertThat(settings.blockCacheSizeBytes()).isEqualTo(1L << 30);
         assertThat(settings.applyConcurrency()).isEqualTo(32);
@@ -103,6 +104,15 @@ class DaemonSettingsTest {
 
         assertThat(read(text).applyConcurrency()).isEqualTo(3);
         assertThat(read(text, "--apply_concurrency=5").applyConcurrency()).isEqualTo(5);
+    }
+
+    @Test
+    void receiptsLieInTheCacheDirectoryUnlessTheyHaveAFolderOfTheirOwn() throws Exception {
+        String text = "[aria_s3_batchd]\ns3-bucket=b\ncache-dir=/cache\n";
+        assertThat(read(text).receiptDir()).isEqualTo(Path.of("/cache/receipts"));
+        assertThat(read(text, "--receipt-dir=/var/log/a").receiptDir())
+                .isEqualTo(Path.of("/var/log/a"));
+        assertRefused(text + "receipt-dir=here\n", "receipt-dir", "absolute path");
     }
 
     @Test
@@ -180,6 +190,14 @@ class DaemonSettingsTest {
         "fence-wait=.5, 0.5",
         "fence-wait=1s, 0.5",
         "apply-concurrency, VALUE",
+        "fence-servers=a b;c, 'host or host:port'",
+        "fence-servers=host:123456, 'host or host:port'",
+        "fence-servers=relative/path, 'host or host:port'",
+        "fence-servers, VALUE",
+        "fence-user, VALUE",
+        "log-level=loud, 'error, warn, info, debug'",
+        "lock-lease=0, 1 to 3600",
+        "durability=forever, 'local, bucket'",
     })
     void badValueNamesPlaceValueAndWhatIsAllowed(String option, String allowed) {
         assertRefused(
@@ -193,6 +211,150 @@ class DaemonSettingsTest {
     void socketPathThatNoAddressHoldsIsRefused() {
         assertRefused(
                 "[aria_s3_batchd]\ns3-bucket=b\nsocket=/" + "x".repeat(107) + "\n", ":3:", "107");
+    }
+
+    @Test
+    void fenceServersAreSocketsAndHostsWithOneLoginForAll() throws Exception {
+        DaemonSettings.FenceServers servers =
+                read("""
+                [aria_s3_batchd]
+                s3-bucket=b
+                fence-servers = /run/mysqld/mysqld.sock, reader1.example.net,10.0.0.7:3307  [::1]:3308
+                fence-user = archivist
+                fence-password = hush
+                """)
+                        .fenceServers();
+
+        assertThat(servers.addresses())
+                .containsExactly(
+                        "/run/mysqld/mysqld.sock",
+                        "reader1.example.net",
+                        "10.0.0.7:3307",
+                        "[::1]:3308");
+        assertThat(servers.user()).isEqualTo("archivist");
+        assertThat(servers.password()).isEqualTo("hush");
+        assertThat(servers.toString()).contains("reader1").doesNotContain("hush");
+    }
+
+    @Test
+    void noFenceServersAreKnownUnlessTheyAreNamed() throws Exception {
+        assertThat(read("[mysqld]\ns3-bucket=b\n").fenceServers().addresses()).isEmpty();
+        assertThat(
+                        read("[aria_s3_batchd]\ns3-bucket=b\nfence-servers=, ,\n")
+                                .fenceServers()
+                                .addresses())
+                .isEmpty();
+    }
+
+    @Test
+    void badFencePasswordIsNotShown() {
+        String text =
+                """
+                [aria_s3_batchd]
+                s3-bucket=b
+                fence-servers=no;address
+                fence-password=hush
+                """;
+        assertThatThrownBy(() -> read(text))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
+    void everyOptionIsExplainedWithItsPlaceAndSecretsAreStars() throws Exception {
+        Files.writeString(
+                file,
+                """
+                [mysqld]
+                s3-bucket=b
+                s3-access-key=hush1
+                s3-secret-key=hush2
+                [aria_s3_batchd]
+                cache-size=1536M
+                fence-wait=1.250
+                fence-password=hush3
+                """);
+        List<DaemonSettings.Explained> all =
+                DaemonSettings.explain(
+                        List.of("--defaults-file=" + file, "--apply-concurrency=5"), directory);
+
+        assertThat(all).hasSize(OptionName.values().length);
+        assertThat(all.toString()).doesNotContain("hush");
+        assertThat(all)
+                .extracting(o -> o.key() + "=" + o.value() + " from " + o.place())
+                .contains(
+                        "s3-bucket=b from " + file + ":2",
+                        "s3-access-key=*** from " + file + ":3",
+                        "fence-password=*** from " + file + ":8",
+                        "fence-user= from default",
+                        "cache-size=1536M from " + file + ":6",
+                        "block-cache-size=1G from default",
+                        "fence-wait=1.25 from " + file + ":7",
+                        "apply-concurrency=5 from command line",
+                        "s3-protocol-version=Auto from default",
+                        "log-level=info from default",
+                        "single-host=OFF from default");
+    }
+
+    /** What is explained is what a daemon reads: value for value. */
+    @Test
+    void explainedOptionsReadAgainAreTheSameSettings() throws Exception {
+        String text =
+                """
+                [aria_s3_batchd]
+                s3-bucket=b
+                s3-port=9000
+                s3-use-http
+                s3-protocol-version=path
+                cache-size=100M
+                block-cache-size=33554433
+                fence-wait=0.007
+                fence-servers=a, b:1
+                fence-user=u
+                readers=refresh
+                durability=bucket
+                lock-lease=7
+                single-host
+                log-level=DEBUG
+                """;
+        DaemonSettings settings = read(text);
+        List<String> arguments = new ArrayList<>(List.of("--defaults-file=/dev/null"));
+        for (DaemonSettings.Explained option :
+                DaemonSettings.explain(List.of("--defaults-file=" + file), directory)) {
+            if (!option.value().isEmpty()) {
+                arguments.add("--" + option.key() + "=" + option.value());
+            }
+        }
+
+        assertThat(DaemonSettings.read(arguments, directory)).isEqualTo(settings);
+    }
+
+    @Test
+    void reloadTakesWhatARunningDaemonCanAndKeepsTheRest() throws Exception {
+        DaemonSettings before = read("[aria_s3_batchd]\ns3-bucket=b\ncache-size=1G\n");
+        DaemonSettings next =
+                read(
+                        """
+                        [aria_s3_batchd]
+                        s3-bucket=other
+                        s3-access-key=k
+                        s3-secret-key=s
+                        socket=/tmp/other.sock
+                        cache-dir=/other
+                        lock-lease=99
+                        single-host
+                        cache-size=2G
+                        fence-wait=9
+                        log-level=warn
+                        """);
+
+        DaemonSettings reloaded = before.reloaded(next);
+
+        for (OptionName name : OptionName.values()) {
+            assertThat(OptionValue.of(name, reloaded))
+                    .as(name.key())
+                    .isEqualTo(OptionValue.of(name, name.isReloadable() ? next : before));
+        }
     }
 
     @Test

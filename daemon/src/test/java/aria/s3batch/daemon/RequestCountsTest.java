@@ -326,7 +326,7 @@ final class RequestCountsTest {
     /** Up to its answer; what it has started then waits for a worker. */
     private void commit(BatchId batch, Readers readers, Durability durability) throws Exception {
         CompletableFuture<BatchDocument> answer =
-                world.conductor().commit(batch, readers, durability);
+                world.conductor().commit(batch, readers, durability, null, "");
         world.cycle();
         world.work();
         world.cycle();

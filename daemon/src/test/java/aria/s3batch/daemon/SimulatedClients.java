@@ -4,6 +4,7 @@ import aria.s3batch.daemon.ClientBatch.State;
 import aria.s3batch.daemon.Faults.Kind;
 import aria.s3batch.daemon.PlainTable.Content;
 import aria.s3batch.daemon.api.BatchDocument;
+import aria.s3batch.diskcache.DiskFile;
 import aria.s3batch.diskcache.TableCache;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.BlockFrame;
@@ -19,16 +20,24 @@ import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.BatchRecord;
 import aria.s3batch.recovery.OpenTable;
 import aria.s3batch.recovery.Readers;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
+import aria.s3batch.recovery.Undo;
+import aria.s3batch.recovery.UndoRefusedException;
 import aria.s3batch.s3block.BucketLocks;
+import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.LoadedFixture;
 import aria.s3batch.s3block.StoredObject;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,6 +58,7 @@ import java.util.random.RandomGenerator;
  * bucket and its journal are held against. Every method is one action, after which nothing may be violated.
  */
 final class SimulatedClients implements Simulation.Listener {
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final int PAGE = SyntheticTable.PAGE_BYTES;
     private static final int BLOCK = 4 * PAGE;
     private static final int PAGES_MAX = 14;
@@ -79,6 +89,7 @@ final class SimulatedClients implements Simulation.Listener {
     int replays;
     int quarantines;
     int refusals;
+    int undone;
 
     SimulatedClients(long seed) throws IOException {
         this.seed = seed;
@@ -409,6 +420,7 @@ final class SimulatedClients implements Simulation.Listener {
                 random,
                 (batch, table) -> {
                     batch.readers = READERS.get(random.nextInt(READERS.size()));
+                    batch.keepUndo = random.nextInt(3) > 0;
                     act("commit " + batch + " readers " + batch.readers, () -> commit(batch));
                 });
     }
@@ -426,7 +438,7 @@ final class SimulatedClients implements Simulation.Listener {
         batch.state = State.COMMITTING;
         world.watch.commits(batch);
         CompletableFuture<BatchDocument> commit =
-                world.conductor().commit(batch.id(), batch.readers);
+                world.conductor().commit(batch.id(), batch.readers, null, batch.keepUndo, "client");
         batch.command = commit;
         onAnswer(
                 commit,
@@ -463,6 +475,137 @@ final class SimulatedClients implements Simulation.Listener {
             expected.put(table, batch.after(table));
             if (batch.disturbed) {
                 unknown.add(table);
+            }
+        }
+    }
+
+    /** Opens a batch, and stages in it what undoes one that was applied. */
+    void undo(RandomGenerator random) {
+        List<ClientBatch> candidates =
+                batches.stream().filter(batch -> batch.applied && batch.keepUndo).toList();
+        if (candidates.isEmpty()) {
+            return;
+        }
+        // mostly the last, for others are refused
+        int back = random.nextInt(4) == 0 ? random.nextInt(candidates.size()) : 0;
+        ClientBatch target = candidates.get(candidates.size() - 1 - back);
+        act("undo " + target, () -> undo(target));
+    }
+
+    private void undo(ClientBatch target) {
+        boolean clean = isAsLeftBy(target);
+        try {
+            Undo undo = Undo.of(world.store(), target.id());
+            ClientBatch batch = begun(undo.tables());
+            if (batch == null) {
+                return;
+            }
+            List<OpenTable> open = new ArrayList<>();
+            for (TableName table : batch.tables) {
+                remember(batch, table);
+                CompletableFuture<OpenTable> answer = world.conductor().table(batch.id(), table);
+                world.cycle();
+                if (!answer.isDone() || answer.isCompletedExceptionally()) {
+                    return;
+                }
+                open.add(answer.join());
+            }
+            undo.stage(open, new Staging(batch));
+            undone++;
+            for (TableName table : batch.tables) {
+                Content before = target.plain(table).before;
+                for (TableFile file : TableFile.values()) {
+                    byte[] staged = batch.plain(table).bytes(file);
+                    byte[] wanted = before.local(file).clone();
+                    if (file == TableFile.INDEX) { // its header is compared by itself
+                        Arrays.fill(staged, 0, before.header().keystart(), (byte) 0);
+                        Arrays.fill(wanted, 0, before.header().keystart(), (byte) 0);
+                    }
+                    if (isAsLeftBy(target) && !Arrays.equals(staged, wanted)) {
+                        world.violations.add(
+                                "U: %s of %s is not what it was before %s, from byte %d on"
+                                        .formatted(
+                                                file,
+                                                table,
+                                                target,
+                                                Arrays.mismatch(staged, wanted)));
+                    }
+                }
+                Content after = batch.plain(table).after();
+                if (isAsLeftBy(target)
+                        && (after == null || !after.header().equals(before.header()))) {
+                    world.violations.add("U: the header of " + table + " is not that of before");
+                }
+            }
+        } catch (UndoRefusedException e) {
+            world.log("undo refused: " + e.getMessage());
+            if (clean && isAsLeftBy(target) && world.damagedKeys().isEmpty()) {
+                world.violations.add("U: refused for no reason: " + e.getMessage());
+            }
+        } catch (IOException e) {
+            world.log("undo failed: " + e.getMessage());
+        } catch (Simulation.Killed | FaultyObjectStore.Crash e) {
+            world.log("undo ended with its process");
+        }
+    }
+
+    /** Whether nobody has changed its tables since. */
+    private boolean isAsLeftBy(ClientBatch target) {
+        return !target.disturbed
+                && !target.lockBroken
+                && !target.isForced()
+                && batches.stream()
+                        .skip(batches.indexOf(target) + 1)
+                        .noneMatch(later -> later.receiptDue && shares(later, target))
+                && target.tables.stream()
+                        .allMatch(
+                                table ->
+                                        expected.get(table) == target.after.get(table)
+                                                && !unknown.contains(table));
+    }
+
+    /** A batch on these tables; null if it is refused, or takes its time. */
+    private @Nullable ClientBatch begun(List<TableName> tables) {
+        var batch = new ClientBatch(tables);
+        batches.add(batch);
+        CompletableFuture<BatchConductor.Begun> begin = world.conductor().begin(tables);
+        batch.begin = begin;
+        onAnswer(begin, (begun, refusal) -> begun(batch, begun, refusal));
+        for (int i = 0; i < 20 && !begin.isDone() && !world.isOver(); i++) {
+            world.cycle();
+            world.work();
+        }
+        world.cycle();
+        return batch.state == State.OPEN ? batch : null;
+    }
+
+    private final class Staging implements Undo.Staging {
+        private final ClientBatch batch;
+
+        Staging(ClientBatch batch) {
+            this.batch = batch;
+        }
+
+        @Override
+        public void truncate(TableName table, TableFile file, long bytes) throws IOException {
+            SimulatedClients.this.truncate(batch, table, file, (int) bytes);
+            if (batch.plain(table).length(file) != bytes) {
+                throw new IOException("cannot be cut");
+            }
+        }
+
+        @Override
+        public void pages(TableName table, TableFile file, long firstPage, ByteBuffer images)
+                throws IOException {
+            byte[] bytes = new byte[images.remaining()];
+            images.get(bytes);
+            int offset = (int) firstPage * PAGE;
+            stage(batch, table, file, offset, bytes, true);
+            byte[] shown =
+                    Arrays.copyOfRange(
+                            batch.plain(table).bytes(file), offset, offset + bytes.length);
+            if (!Arrays.equals(shown, bytes)) {
+                throw new IOException("cannot be staged");
             }
         }
     }
@@ -722,6 +865,7 @@ final class SimulatedClients implements Simulation.Listener {
             return;
         }
         applied++;
+        batch.applied = true;
         if (!batch.unwritten.isEmpty() || !batch.undeleted.isEmpty() && !batch.isForced()) {
             world.violations.add(
                     "4: %s ended without writing %s and deleting %s"
@@ -941,6 +1085,11 @@ final class SimulatedClients implements Simulation.Listener {
         for (TableName table : TABLES) {
             checkTable(table);
         }
+        for (ClientBatch batch : batches) {
+            if (batch.receiptDue) {
+                checkReceipt(batch);
+            }
+        }
         List<TableName> locks = BucketLocks.tables(world.bucket);
         if (!locks.isEmpty()) {
             world.violations.add("1: still locked: " + locks);
@@ -956,6 +1105,33 @@ final class SimulatedClients implements Simulation.Listener {
                                     world.journal.batches()));
         }
         check();
+    }
+
+    /** A9: whole, and it knows what every object has become. */
+    private void checkReceipt(ClientBatch batch) throws IOException {
+        Path path = Receipts.file(Simulation.RECEIPTS, batch.id());
+        if (!world.memory.exists(path)) {
+            if (!world.receiptsFailed) {
+                world.violations.add("A9: no receipt of " + batch);
+            }
+            return;
+        }
+        ByteBuffer bytes = ByteBuffer.allocate((int) world.memory.size(path));
+        try (DiskFile file = world.memory.open(path)) {
+            file.read(bytes, 0);
+        }
+        JsonNode receipt = JSON.readTree(bytes.array());
+        if (batch.isGivenUp()) {
+            return;
+        }
+        boolean told = receipt.path("state").asText().equals("APPLIED");
+        for (JsonNode object : receipt.path("objects")) {
+            boolean deleted = object.path("action").asText().equals("deleted");
+            told &= deleted == object.path("etagAfter").isNull();
+        }
+        if (!told) {
+            world.violations.add("A9: " + batch + " is applied, its receipt says " + receipt);
+        }
     }
 
     private void quiet() {

@@ -14,6 +14,7 @@ import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.MemoryJournal;
 import aria.s3batch.recovery.Readers;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.FaultyObjectStore;
@@ -22,6 +23,7 @@ import aria.s3batch.s3block.FaultyObjectStore.Operation;
 import aria.s3batch.s3block.FaultyObjectStore.Request;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
+import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.TableLocks;
 
 import org.jspecify.annotations.Nullable;
@@ -54,6 +56,7 @@ import java.util.TreeSet;
  */
 final class Simulation {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
+    static final Path RECEIPTS = CACHE_DIR.root().resolve("receipts");
 
     /** The longest that a write without an ETag to match may be under way: what the daemon counts on. */
     private static final Duration LATE = Duration.ofSeconds(3);
@@ -106,6 +109,10 @@ final class Simulation {
     private int processes;
     private boolean dead = true;
     private boolean mustEnd;
+
+    /** The disk did not take a receipt: then it may be missing. */
+    boolean receiptsFailed;
+
     private int inWorkers;
     private boolean inConductor;
     private @Nullable BatchConductor conductor;
@@ -259,7 +266,8 @@ final class Simulation {
                                 4,
                                 1 << 26,
                                 FenceWait.of(Duration.ofMillis(300)),
-                                this::pause),
+                                this::pause,
+                                new Receipts(disk, RECEIPTS)),
                         recovery,
                         new TableLocks(
                                 store,
@@ -269,6 +277,7 @@ final class Simulation {
                                 this::now),
                         Readers.FENCE,
                         Durability.LOCAL,
+                        false,
                         workers::add,
                         () -> nanos,
                         this::now,
@@ -298,6 +307,11 @@ final class Simulation {
     }
 
     // ---- threads and time ----------------------------------------------------------------------
+
+    /** The bucket as the daemon sees it. */
+    ObjectStore store() {
+        return store;
+    }
 
     /** One duty cycle of the conductor. */
     int cycle() {
@@ -485,6 +499,7 @@ final class Simulation {
                 return null;
             }
             log(call + " " + failure);
+            receiptsFailed |= call.contains(RECEIPTS.toString()) || call.endsWith(" /cache");
             boolean write = call.startsWith("write ");
             if (call.startsWith("sync ")) {
                 faults.struck(Kind.DISK_SYNC_FAILED);

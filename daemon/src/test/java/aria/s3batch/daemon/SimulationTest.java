@@ -78,6 +78,7 @@ class SimulationTest {
                 .withAction(18, action("work", SimulatedClients::work))
                 .withAction(4, action("pass", SimulatedClients::pass))
                 .withAction(4, action("settle", SimulatedClients::settle))
+                .withAction(3, action("undo", SimulatedClients::undo))
                 .withAction(1, action("kill", SimulatedClients::kill))
                 .withAction(1, action("foreign write", SimulatedClients::foreignWrite))
                 .withAction(3, action("resolve", SimulatedClients::resolve))
@@ -101,6 +102,7 @@ class SimulationTest {
         int replays;
         int quarantines;
         int refusals;
+        int undone;
 
         void add(SimulatedClients clients) {
             sequences++;
@@ -109,6 +111,7 @@ class SimulationTest {
             replays += clients.replays;
             quarantines += clients.quarantines;
             refusals += clients.refusals;
+            undone += clients.undone;
             clients.world()
                     .faults
                     .struck()
@@ -117,8 +120,16 @@ class SimulationTest {
 
         @Override
         public String toString() {
-            return "%d sequences: %d commits, %d refused, %d applied, %d replayed, %d quarantined; faults %s"
-                    .formatted(sequences, commits, refusals, applied, replays, quarantines, struck);
+            return "%d sequences: %d commits, %d refused, %d applied, %d replayed, %d quarantined, %d undone; faults %s"
+                    .formatted(
+                            sequences,
+                            commits,
+                            refusals,
+                            applied,
+                            replays,
+                            quarantines,
+                            undone,
+                            struck);
         }
     }
 
@@ -179,6 +190,7 @@ class SimulationTest {
         assertThat(tally.applied).isGreaterThan(tally.sequences / 2);
         assertThat(tally.replays).isPositive();
         assertThat(tally.quarantines).isPositive();
+        assertThat(tally.undone).isPositive();
     }
 
     @Example

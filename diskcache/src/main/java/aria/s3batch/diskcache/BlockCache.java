@@ -39,14 +39,14 @@ public final class BlockCache {
 
     private final Disk disk;
     private final Path directory;
-    private final long capacityBytes;
     private final AtomicLong nextFile = new AtomicLong();
     private final AtomicLong failures = new AtomicLong();
 
-    /** Guarded by itself, as is {@link #usedBytes}. In the order of last use. */
+    /** Guarded by itself, as are the two numbers below. In the order of last use. */
     private final Map<Key, Kept> blocks = new LinkedHashMap<>(64, 0.75f, true);
 
     private long usedBytes;
+    private long capacityBytes;
 
     /**
      * @param table the table's number in the batch
@@ -219,14 +219,8 @@ public final class BlockCache {
                 usedBytes -= old.block.bytes;
                 dropped.add(old.file);
             }
-            Iterator<Kept> oldest = blocks.values().iterator();
-            while (bytes <= capacityBytes
-                    && usedBytes + bytes > capacityBytes
-                    && oldest.hasNext()) {
-                Kept evicted = oldest.next();
-                oldest.remove();
-                usedBytes -= evicted.block.bytes;
-                dropped.add(evicted.file);
+            if (bytes <= capacityBytes) {
+                dropped.addAll(evictFor(bytes));
             }
             taken = usedBytes + bytes <= capacityBytes;
             if (taken) {
@@ -235,6 +229,38 @@ public final class BlockCache {
         }
         dropped.forEach(this::delete);
         return taken;
+    }
+
+    /** With the lock: takes out the least recently used until there is room; their files are to be deleted. */
+    private List<Path> evictFor(int bytes) {
+        List<Path> evicted = new ArrayList<>();
+        Iterator<Kept> oldest = blocks.values().iterator();
+        while (usedBytes + bytes > capacityBytes && oldest.hasNext()) {
+            Kept next = oldest.next();
+            oldest.remove();
+            usedBytes -= next.block.bytes;
+            evicted.add(next.file);
+        }
+        return evicted;
+    }
+
+    /** Sets another capacity; what is more than fits is dropped. */
+    public void capacity(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("block cache of " + bytes + " bytes");
+        }
+        List<Path> dropped;
+        synchronized (blocks) {
+            capacityBytes = bytes;
+            dropped = evictFor(0);
+        }
+        dropped.forEach(this::delete);
+    }
+
+    public long capacityBytes() {
+        synchronized (blocks) {
+            return capacityBytes;
+        }
     }
 
     /** Drops all blocks of a batch that has ended. */

@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * disk must not keep others from being committed and applied. Any thread.
  */
 public final class CacheSpace {
-    private final long limitBytes;
+    private volatile long limitBytes;
     private final long keptFreeBytes;
     private final AtomicLong usedBytes = new AtomicLong();
 
@@ -56,15 +56,16 @@ public final class CacheSpace {
      */
     public void reserve(long bytes) throws CacheFullException {
         assert bytes >= 0 : bytes;
+        long limit = limitBytes;
         long used;
         do {
             used = usedBytes.get();
-            if (bytes > limitBytes - used) {
+            if (bytes > limit - used) {
                 throw new CacheFullException(
                         ("the disk cache is full: %d of %d bytes are used and %d more are needed"
                              + " (option cache-size). Nothing that was staged is lost: commit or"
-                             + " abort batches, or raise cache-size and restart")
-                                .formatted(used, limitBytes, bytes));
+                             + " abort batches, or raise cache-size and reload")
+                                .formatted(used, limit, bytes));
             }
         } while (!usedBytes.compareAndSet(used, used + bytes));
     }
@@ -87,5 +88,13 @@ public final class CacheSpace {
 
     public long limitBytes() {
         return limitBytes;
+    }
+
+    /** Sets another limit. What is used over it already stays; nothing is added before it is below. */
+    public void limit(long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("cache-size must be above 0: " + bytes);
+        }
+        limitBytes = bytes;
     }
 }

@@ -39,6 +39,14 @@ public interface Disk {
     /** Deletes a file or an empty directory; false if it was not there. */
     boolean delete(Path path) throws IOException;
 
+    /**
+     * Gives a file another name in its directory, in place of the file that has it: whoever looks finds one or
+     * the other, also after a power loss.
+     *
+     * @throws java.nio.file.NoSuchFileException it is not there
+     */
+    void rename(Path file, Path newName) throws IOException;
+
     /** The paths in a directory, sorted; none if it is not there. */
     List<Path> list(Path directory) throws IOException;
 

@@ -8,13 +8,21 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** The real disk. */
 public final class LocalDisk implements Disk {
+    private static final FileAttribute<Set<PosixFilePermission>> OWNER_AND_GROUP =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-x---"));
+
     @Override
     public DiskFile create(Path file) throws IOException {
         try {
@@ -51,6 +59,15 @@ public final class LocalDisk implements Disk {
     }
 
     @Override
+    public void rename(Path file, Path newName) throws IOException {
+        try {
+            Files.move(file, newName, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw fullOr(e, newName, 1);
+        }
+    }
+
+    @Override
     public List<Path> list(Path directory) throws IOException {
         try (Stream<Path> paths = Files.list(directory)) {
             return paths.sorted().toList();
@@ -61,10 +78,11 @@ public final class LocalDisk implements Disk {
         }
     }
 
+    /** For who may use the daemon, its user and its group: staged pages are rows of the table. */
     @Override
     public void createDirectories(Path directory) throws IOException {
         try {
-            Files.createDirectories(directory);
+            Files.createDirectories(directory, OWNER_AND_GROUP);
         } catch (IOException e) {
             throw fullOr(e, directory, 1);
         }

@@ -86,9 +86,8 @@ public final class PageFile implements Closeable {
 
     private static ByteBuffer header(int pageBytes, BatchId batch, TableName table) {
         byte[] name = table.path().getBytes(UTF_8);
-        if (name.length > pageBytes - NAME_OFFSET - CRC_BYTES) {
-            throw new IllegalArgumentException("table name of " + name.length + " bytes: " + table);
-        }
+        assert name.length <= pageBytes - NAME_OFFSET - CRC_BYTES
+                : table; // 950 bytes, see TableName
         ByteBuffer header = ByteBuffer.allocate(pageBytes).order(LITTLE_ENDIAN);
         header.putLong(MAGIC_OFFSET, MAGIC);
         header.putInt(VERSION_OFFSET, VERSION);

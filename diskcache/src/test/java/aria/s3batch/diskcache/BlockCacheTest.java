@@ -38,6 +38,22 @@ class BlockCacheTest {
     }
 
     @Test
+    void smallerCapacityDropsTheLeastRecentlyUsedAtOnce() throws IOException {
+        for (int i = 1; i <= 3; i++) {
+            cache.put(key(1, i), ByteBuffer.wrap(block(i)), "etag-" + i);
+        }
+        cache.find(key(1, 1));
+        cache.capacity(BLOCK);
+        assertThat(cache.usedBytes()).isEqualTo(BLOCK);
+        assertThat(memory.list(DIRECTORY)).hasSize(1);
+        assertThat(cache.find(key(1, 1))).isPresent();
+        cache.capacity(2 * BLOCK);
+        cache.put(key(1, 2), ByteBuffer.wrap(block(2)), "etag-2");
+        assertThat(cache.find(key(1, 1))).isPresent();
+        assertThat(cache.capacityBytes()).isEqualTo(2 * BLOCK);
+    }
+
+    @Test
     void cachedBlockIsReadInParts() {
         byte[] bytes = block(1);
         cache.put(key(1, 1), ByteBuffer.wrap(bytes), "etag-1");

@@ -24,6 +24,21 @@ class CacheSpaceTest {
     }
 
     @Test
+    void otherLimitHoldsAtOnceAndTakesNothingAway() throws CacheFullException {
+        space.reserve(600);
+        space.limit(500);
+        assertThat(space.usedBytes()).isEqualTo(600);
+        assertThatThrownBy(() -> space.reserve(1))
+                .isInstanceOf(CacheFullException.class)
+                .hasMessageContaining("600 of 500 bytes");
+        space.release(200);
+        space.reserve(100);
+        space.limit(2000);
+        space.reserve(1500);
+        assertThat(space.usedBytes()).isEqualTo(2000);
+    }
+
+    @Test
     void diskIsFilledOnlyUpToWhatIsKeptFree() throws IOException {
         var kept = new CacheSpace(1L << 40, 300);
         var disk = new MemoryDisk(1000);

@@ -121,6 +121,24 @@ public abstract class DiskContract {
     }
 
     @Test
+    void renamedFileTakesThePlaceOfTheOther() throws IOException {
+        Path one = directory().resolve("one");
+        Path other = directory().resolve("other");
+        try (DiskFile file = disk().create(one)) {
+            file.write(bytes(1, 2, 3), 0);
+        }
+        try (DiskFile file = disk().create(other)) {
+            file.write(bytes(9), 0);
+        }
+        disk().rename(one, other);
+        assertThat(disk().exists(one)).isFalse();
+        try (DiskFile file = disk().open(other)) {
+            assertThat(read(file, 0, 9)).containsExactly(1, 2, 3);
+        }
+        assertThatThrownBy(() -> disk().rename(one, other)).isInstanceOf(IOException.class);
+    }
+
+    @Test
     void createDirectoriesMayFindThemThereButNotAFile() throws IOException {
         disk().createDirectories(directory().resolve("a/b"));
         disk().createDirectories(directory().resolve("a/b"));

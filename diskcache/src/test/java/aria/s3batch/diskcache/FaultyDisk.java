@@ -110,6 +110,12 @@ public final class FaultyDisk implements Disk {
     }
 
     @Override
+    public void rename(Path file, Path newName) throws IOException {
+        step("rename " + file);
+        disk.rename(file, newName);
+    }
+
+    @Override
     public List<Path> list(Path directory) throws IOException {
         step("list " + directory);
         return disk.list(directory);

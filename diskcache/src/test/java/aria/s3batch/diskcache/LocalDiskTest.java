@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 
 class LocalDiskTest extends DiskContract {
     @TempDir Path directory;
@@ -25,6 +26,18 @@ class LocalDiskTest extends DiskContract {
     @Override
     protected Path directory() {
         return directory;
+    }
+
+    /** Rows of the table are in them. */
+    @Test
+    void directoriesThatItMakesAreForOwnerAndGroupOnly() throws IOException {
+        Path made = directory.resolve("a").resolve("b");
+        disk.createDirectories(made);
+        for (Path folder : new Path[] {made, made.getParent()}) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)))
+                    .startsWith("rwx")
+                    .endsWith("---");
+        }
     }
 
     /** /dev/full answers every write with ENOSPC. */

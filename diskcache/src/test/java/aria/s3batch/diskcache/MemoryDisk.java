@@ -255,6 +255,16 @@ public final class MemoryDisk implements Disk {
     }
 
     @Override
+    public synchronized void rename(Path path, Path newName) throws IOException {
+        Node node = file(path);
+        requireParent(newName);
+        names.remove(path);
+        names.put(newName, node);
+        givenUpNames.remove(path);
+        givenUpNames.remove(newName);
+    }
+
+    @Override
     public synchronized List<Path> list(Path directory) throws IOException {
         Node node = names.get(directory);
         if (node != null && !node.directory) {

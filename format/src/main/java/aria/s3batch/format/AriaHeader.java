@@ -305,6 +305,16 @@ public final class AriaHeader {
     }
 
     /**
+     * This header as the object {@code aria} of a table with blocks of that size.
+     *
+     * @param blockBytes {@code s3_block_size}, below 16 MiB
+     */
+    public AriaHeader withS3Fields(int blockBytes, boolean compressed) {
+        return with(HeaderField.COMPRESSION, compressed ? 1 : 0)
+                .with(HeaderField.S3_BLOCK_SIZE, blockBytes);
+    }
+
+    /**
      * Everything in which {@code other} differs from this header, in order of offsets; empty if equal. If
      * the two have other numbers of keys or key parts, all after the first 24 bytes is one difference.
      */

@@ -2,6 +2,8 @@ package aria.s3batch.format;
 
 import com.github.f4b6a3.ulid.Ulid;
 
+import java.time.Instant;
+
 /**
  * Identity of a batch: a ULID, so that ids sort by the time of {@code begin}. 16 bytes on disk, high
  * byte first; 26 letters and digits for people.
@@ -27,6 +29,11 @@ public record BatchId(long high, long low) implements Comparable<BatchId> {
         }
         Ulid ulid = Ulid.from(text);
         return new BatchId(ulid.getMostSignificantBits(), ulid.getLeastSignificantBits());
+    }
+
+    /** When it was begun, by the clock of its host. */
+    public Instant begunAt() {
+        return Instant.ofEpochMilli(high >>> 16);
     }
 
     @Override

@@ -76,25 +76,46 @@ public final class FrmImage {
 
     /**
      * The same table in the Aria engine: the definition of the local files that its S3 objects are when
-     * put together. The version stays.
+     * put together. The version stays. What {@code aria_s3_copy} uploads has the number of S3 and the name of
+     * Aria still; servers open it as S3, and it is taken here.
      *
      * @throws DamagedTableException the table is not in the S3 engine, by number and by name
      */
     public FrmImage toAria() throws DamagedTableException {
+        return toEngine(ENGINE_S3, S3, ENGINE_ARIA, ARIA);
+    }
+
+    /**
+     * The same table in the S3 engine: the definition that belongs to the objects that local Aria files are when
+     * cut into blocks. The version stays: give it a new one if others know the table already. What {@code
+     * aria_s3_copy} downloads has the number of Aria and the name of S3 still, and is taken, too.
+     *
+     * @throws DamagedTableException the table is not in the Aria engine, by number and by name
+     */
+    public FrmImage toS3() throws DamagedTableException {
+        return toEngine(ENGINE_ARIA, ARIA, ENGINE_S3, S3);
+    }
+
+    private FrmImage toEngine(int from, byte[] fromName, int to, byte[] toName)
+            throws DamagedTableException {
         byte[] name = sections.engineName();
         if (!isPartitioned()) {
-            expectEngine("engine", ENGINE_S3, S3, sections.engine(), name);
-            return image(sections.withEngine(ENGINE_ARIA, ARIA));
+            boolean halfWay = sections.engine() == from && Arrays.equals(name, toName);
+            if (!halfWay) {
+                expectEngine("engine", from, fromName, sections.engine(), name);
+            }
+            return image(sections.withEngine(to, toName));
         }
         expectEngine("engine", ENGINE_PARTITION, PARTITION, sections.engine(), name);
         expectEngine(
                 "engine of partitions",
-                ENGINE_S3,
-                S3,
+                from,
+                fromName,
                 sections.partitionEngine(),
                 sections.extra2(FrmSections.EXTRA2_PARTITION_ENGINE));
-        byte[] partitioning = PartitioningText.toAria(sections.partitioning(), place);
-        return image(sections.withPartitionEngine(ENGINE_ARIA, ARIA, partitioning));
+        byte[] partitioning =
+                PartitioningText.withEngine(sections.partitioning(), fromName, toName, place);
+        return image(sections.withPartitionEngine(to, toName, partitioning));
     }
 
     private void expectEngine(

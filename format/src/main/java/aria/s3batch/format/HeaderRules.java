@@ -12,6 +12,8 @@ import java.util.stream.Collectors;
  */
 public final class HeaderRules {
     private static final int DIFFERENCES_SHOWN = 5;
+    private static final String STAGE_AGAIN = "stage it again";
+    private static final long ALL_KEYS = -1;
 
     private HeaderRules() {}
 
@@ -56,10 +58,23 @@ public final class HeaderRules {
         if (!refusals.isEmpty()) {
             return List.copyOf(refusals); // of another table no state is worth a word
         }
-        addState(staged, refusals);
-        addKeyMap(base, staged, refusals);
+        addState(staged, STAGE_AGAIN, refusals);
+        addKeyMap(staged, base.get(HeaderField.KEY_MAP), STAGE_AGAIN, refusals);
         addLengths(staged, refusals);
         return List.copyOf(refusals);
+    }
+
+    /**
+     * Why a local table may not become one in S3; empty if it may.
+     *
+     * @param local the header of a .MAI
+     */
+    public static List<String> unpublishable(AriaHeader local) {
+        List<String> reasons = new ArrayList<>(unsupported(local));
+        addState(local, "push it again", reasons);
+        addKeyMap(local, ALL_KEYS, "push it again", reasons);
+        addLengths(local, reasons);
+        return List.copyOf(reasons);
     }
 
     private static void addDefinition(AriaHeader base, AriaHeader staged, List<String> refusals) {
@@ -101,11 +116,11 @@ public final class HeaderRules {
         return field == null || field.rule() == HeaderField.Rule.MUST_STAY;
     }
 
-    private static void addState(AriaHeader staged, List<String> refusals) {
+    private static void addState(AriaHeader staged, String again, List<String> refusals) {
         if (staged.openCount() != 0) {
             refusals.add(
-                    "The table is still open in a server, or was when the server died (open_count %d): run FLUSH TABLES on it there (not FOR EXPORT, which leaves it open) and stage it again; after a crash of the server run CHECK TABLE first."
-                            .formatted(staged.openCount()));
+                    "The table is still open in a server, or was when the server died (open_count %d): run FLUSH TABLES on it there (not FOR EXPORT, which leaves it open) and %s; after a crash of the server run CHECK TABLE first."
+                            .formatted(staged.openCount(), again));
         }
         String damage =
                 StateFlag.in(staged.changed()).stream()
@@ -114,8 +129,8 @@ public final class HeaderRules {
                         .collect(Collectors.joining(", "));
         if (!damage.isEmpty()) {
             refusals.add(
-                    "The table is marked as damaged (%s): run REPAIR TABLE on the local copy, check its rows, and stage it again."
-                            .formatted(damage));
+                    "The table is marked as damaged (%s): run REPAIR TABLE on the local copy, check its rows, and %s."
+                            .formatted(damage, again));
         }
         if (staged.records() < 0) {
             refusals.add(
@@ -124,15 +139,20 @@ public final class HeaderRules {
         }
     }
 
-    /** A key that is not in use looks like an empty one to the S3 engine. */
-    private static void addKeyMap(AriaHeader base, AriaHeader staged, List<String> refusals) {
+    /**
+     * A key that is not in use looks like an empty one to the S3 engine.
+     *
+     * @param allowed beside one bit for each key
+     */
+    private static void addKeyMap(
+            AriaHeader staged, long allowed, String again, List<String> refusals) {
         int keys = staged.keys();
         long all = keys >= Long.SIZE ? -1 : (1L << keys) - 1;
         long map = staged.get(HeaderField.KEY_MAP);
-        if (map != all && map != base.get(HeaderField.KEY_MAP)) {
+        if (map != all && map != allowed) {
             refusals.add(
-                    "Not all keys are in use (key_map 0x%x of 0x%x): run ALTER TABLE ... ENABLE KEYS on the local copy, FLUSH TABLES, and stage it again."
-                            .formatted(map, all));
+                    "Not all keys are in use (key_map 0x%x of 0x%x): run ALTER TABLE ... ENABLE KEYS on the local copy, FLUSH TABLES, and %s."
+                            .formatted(map, all, again));
         }
     }
 

@@ -188,20 +188,29 @@ public final class ParImage {
 
     /** The same partitions in the Aria engine. Those that are there already stay. */
     public ParImage toAria() throws DamagedTableException {
-        byte[] aria = bytes.clone();
+        return toEngine(FrmImage.ENGINE_ARIA, "engine 41 (S3) of partition ");
+    }
+
+    /** The same partitions in the S3 engine. Those that are there already stay. */
+    public ParImage toS3() throws DamagedTableException {
+        return toEngine(FrmImage.ENGINE_S3, "engine 42 (Aria) of partition ");
+    }
+
+    private ParImage toEngine(int engine, String expected) throws DamagedTableException {
+        byte[] changed = bytes.clone();
         for (int at = ENGINES_OFFSET; at < ENGINES_OFFSET + partitions.size(); at++) {
-            if (aria[at] != FrmImage.ENGINE_S3 && aria[at] != FrmImage.ENGINE_ARIA) {
+            if (changed[at] != FrmImage.ENGINE_S3 && changed[at] != FrmImage.ENGINE_ARIA) {
                 throw new DamagedTableException(
                         place,
-                        "engine 41 (S3) of partition " + partitions.get(at - ENGINES_OFFSET),
-                        "" + (aria[at] & 0xff));
+                        expected + partitions.get(at - ENGINES_OFFSET),
+                        "" + (changed[at] & 0xff));
             }
-            aria[at] = (byte) FrmImage.ENGINE_ARIA;
+            changed[at] = (byte) engine;
         }
-        ByteBuffer out = ByteBuffer.wrap(aria).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer out = ByteBuffer.wrap(changed).order(ByteOrder.LITTLE_ENDIAN);
         int checkedBytes = 4 * out.getInt(0);
         out.putInt(CHECKSUM_OFFSET, out.getInt(CHECKSUM_OFFSET) ^ xor(out, checkedBytes));
-        return new ParImage(aria, place, partitions);
+        return new ParImage(changed, place, partitions);
     }
 
     /**

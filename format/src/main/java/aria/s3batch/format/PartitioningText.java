@@ -6,23 +6,23 @@ import java.util.Arrays;
 
 /**
  * The SQL after a table's columns that says how it is partitioned, as the server writes it into a {@link
- * FrmImage}: UTF-8, {@code ENGINE = S3} with one space on each side behind every partition, and nowhere
+ * FrmImage}: UTF-8, {@code ENGINE = S3} (or another) with one space on each side behind every partition, and nowhere
  * when all is said by a number of partitions alone. In quotes the same letters are a value, a name or a
  * comment.
  */
 final class PartitioningText {
     private static final byte[] ENGINE = "ENGINE = ".getBytes(StandardCharsets.US_ASCII);
-    private static final byte[] S3 = {'S', '3'};
-    private static final byte[] ARIA = {'A', 'r', 'i', 'a'};
 
     private PartitioningText() {}
 
     /**
-     * The same with every {@code ENGINE = S3} outside of quotes changed.
+     * The same with every engine outside of quotes changed.
      *
+     * @param from the name that all of them have
      * @throws DamagedTableException a quote is not closed, or a partition is in another engine
      */
-    static byte[] toAria(byte[] text, String place) throws DamagedTableException {
+    static byte[] withEngine(byte[] text, byte[] from, byte[] to, String place)
+            throws DamagedTableException {
         var out = new ByteArrayOutputStream(text.length + 64);
         int at = 0;
         while (at < text.length) {
@@ -31,15 +31,16 @@ final class PartitioningText {
                 end = quoteEnd(text, at, place);
             } else if (startsWith(ENGINE, text, at)) {
                 int nameAt = at + ENGINE.length;
-                end = nameAt + S3.length;
-                if (!startsWith(S3, text, nameAt) || end < text.length && isOfName(text[end])) {
+                end = nameAt + from.length;
+                if (!startsWith(from, text, nameAt) || end < text.length && isOfName(text[end])) {
                     throw new DamagedTableException(
                             place,
-                            "ENGINE = S3 at byte %d of the partitioning".formatted(at),
+                            "ENGINE = %s at byte %d of the partitioning"
+                                    .formatted(new String(from, StandardCharsets.US_ASCII), at),
                             "another engine");
                 }
                 out.writeBytes(ENGINE);
-                out.writeBytes(ARIA);
+                out.writeBytes(to);
                 at = end;
                 continue;
             }

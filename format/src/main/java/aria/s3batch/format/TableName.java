@@ -11,6 +11,12 @@ import java.util.regex.Pattern;
  * @param table the folder of the table, or of one partition of it
  */
 public record TableName(String database, String table) implements Comparable<TableName> {
+    /**
+     * Longest {@link #path}: a key has 1024 bytes, and ours put folder, batch and object around a table's. A server makes
+     * names of at most 64 characters a part.
+     */
+    private static final int PATH_CHARS_MAX = 950;
+
     private static final String PARTITION = "#P#";
 
     /** Base table, partition, sub-partition: the separators are literal, the names between encoded. */
@@ -21,11 +27,20 @@ public record TableName(String database, String table) implements Comparable<Tab
     private static final Pattern SEPARATOR = Pattern.compile("#S?P#");
 
     /**
-     * @throws IllegalArgumentException a part is not in file-name encoding
+     * @throws IllegalArgumentException a part is not in file-name encoding, or both are longer than a key
      */
     public TableName {
+        refuseLonger(database.length() + 1 + table.length());
         FileNameEncoding.decode(database);
         decodeTable(table);
+    }
+
+    private static void refuseLonger(int chars) {
+        if (chars > PATH_CHARS_MAX) {
+            throw new IllegalArgumentException(
+                    "not a table: a name of %d characters, where S3 has room for %d"
+                            .formatted(chars, PATH_CHARS_MAX));
+        }
     }
 
     private static String decodeTable(String table) {
@@ -50,6 +65,7 @@ public record TableName(String database, String table) implements Comparable<Tab
      * @throws IllegalArgumentException neither; the message says why
      */
     public static TableName parse(String text) {
+        refuseLonger(text.length());
         if (!text.startsWith("`") && text.indexOf('/') >= 0) {
             int slash = text.indexOf('/');
             return new TableName(text.substring(0, slash), text.substring(slash + 1));

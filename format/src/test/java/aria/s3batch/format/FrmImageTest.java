@@ -80,6 +80,36 @@ class FrmImageTest {
 
     @ParameterizedTest
     @MethodSource("fixtures")
+    void thereAndBackIsWhatTheServerItselfWrote(String name) throws DamagedTableException {
+        byte[] frm = frm(name);
+        assertThat(FrmImage.parse(frm, KEY).toAria().toS3().bytes()).isEqualTo(frm);
+    }
+
+    /** It changes the number and leaves the name, both ways. */
+    @Test
+    void definitionAsAriaS3CopyLeavesItIsMadeWhatItNames() throws DamagedTableException {
+        byte[] aria = FrmImage.parse(plain, KEY).toAria().bytes();
+        byte[] uploaded = aria.clone();
+        uploaded[3] = 41;
+        byte[] downloaded = plain.clone();
+        downloaded[3] = 42;
+        assertThat(FrmImage.parse(uploaded, KEY).toAria().bytes()).isEqualTo(aria);
+        assertThat(FrmImage.parse(downloaded, KEY).toS3().bytes()).isEqualTo(plain);
+    }
+
+    @Test
+    void definitionOfAnotherEngineIsNotMadeOneOfS3() throws DamagedTableException {
+        FrmImage s3 = FrmImage.parse(plain, KEY);
+        assertThatThrownBy(s3::toS3)
+                .hasMessageEndingWith("expected engine 42 named 'Aria', found 41 named 'S3'");
+        FrmImage partitions = FrmImage.parse(part, KEY);
+        assertThatThrownBy(partitions::toS3)
+                .hasMessageEndingWith(
+                        "expected engine of partitions 42 named 'Aria', found 41 named 'S3'");
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
     void newVersionChangesNoOtherByte(String name) throws DamagedTableException {
         byte[] frm = frm(name);
         byte[] version = new byte[FrmImage.VERSION_BYTES];

@@ -118,6 +118,26 @@ class HeaderRulesTest {
         assertThat(HeaderRules.refusals(BASE.with(KEY_MAP, 0x1d), disabled)).isEmpty();
     }
 
+    @Test
+    void localTableThatNoServerHasOpenMayBePublishedAndNoOther() {
+        for (Fixture fixture : Fixture.all()) {
+            for (TableName unit : fixture.units()) {
+                assertThat(HeaderRules.unpublishable(fixture.localHeaderAfter(unit))).isEmpty();
+            }
+        }
+        assertThat(HeaderRules.unpublishable(STAGED.with(OPEN_COUNT, 1)))
+                .singleElement()
+                .asString()
+                .contains("open_count 1", "push it again");
+        assertThat(HeaderRules.unpublishable(STAGED.with(CHANGED, 2))).hasSize(1);
+        assertThat(HeaderRules.unpublishable(STAGED.with(KEY_MAP, 0))).hasSize(1);
+        assertThat(HeaderRules.unpublishable(STAGED.with(DATA_FILE_LENGTH, 1))).hasSize(1);
+        assertThat(HeaderRules.unpublishable(STAGED.with(BORN_TRANSACTIONAL, 1)))
+                .singleElement()
+                .asString()
+                .contains("TRANSACTIONAL=0");
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {0, -8192, 8191, 8193, 1L << 62, Long.MIN_VALUE})
     void impossibleDataLengthIsRefused(long length) {

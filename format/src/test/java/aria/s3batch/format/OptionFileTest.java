@@ -10,13 +10,16 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /** What my_print_defaults of MariaDB 10.11 prints for the same lines, unless a test says otherwise. */
 class OptionFileTest {
@@ -201,6 +204,47 @@ class OptionFileTest {
         Files.write(file, "[g1]\na=gr\u00fcn\n".getBytes(StandardCharsets.ISO_8859_1));
         assertThatThrownBy(() -> OptionFile.read(file, Set.of("g1")))
                 .hasMessageEndingWith(":2: the value of a is not UTF-8");
+    }
+
+    /** Bytes of a file changed, left out and put in: an option has a name and one line, an error its file and line. */
+    @Test
+    void damagedFileIsReadOrRefusedWithItsPlace() throws IOException {
+        byte[] good =
+                """
+                # comment
+                [mariadb]
+                s3=ON
+                [g1]
+                a='x # y' # z
+                b_c = "d\\n\\\\"
+                plain
+                ümlaut=grün ; z
+                """
+                        .getBytes(StandardCharsets.UTF_8);
+        var random = new Random(7);
+        Path file = dir.resolve("my.cnf");
+        int refused = 0;
+        for (int i = 0; i < 5000; i++) {
+            var damaged = new ByteArrayOutputStream();
+            for (byte b : good) {
+                switch (random.nextInt(60)) {
+                    case 0 -> damaged.write(random.nextInt(256));
+                    case 1 -> damaged.writeBytes(new byte[] {b, (byte) random.nextInt(256)});
+                    case 2 -> {} // left out
+                    default -> damaged.write(b);
+                }
+            }
+            Files.write(file, damaged.toByteArray());
+            try {
+                for (Option option : OptionFile.read(file, Set.of("g1"))) {
+                    assertThat(option.name()).isNotEmpty().doesNotContain("\n");
+                }
+            } catch (IOException e) {
+                refused++;
+                assertThat(e).hasMessageMatching("(?s)" + Pattern.quote(file + ":") + "\\d+: .+");
+            }
+        }
+        assertThat(refused).isBetween(500, 4900);
     }
 
     @Test

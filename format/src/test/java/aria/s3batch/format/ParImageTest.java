@@ -69,6 +69,7 @@ class ParImageTest {
         expected[12] = expected[13] = 42;
         putChecksum(ByteBuffer.wrap(expected).order(ByteOrder.LITTLE_ENDIAN));
         assertThat(aria.bytes()).isEqualTo(expected);
+        assertThat(aria.toS3().bytes()).as("and back").isEqualTo(real);
     }
 
     @Test

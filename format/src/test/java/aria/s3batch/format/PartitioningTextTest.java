@@ -16,7 +16,12 @@ import java.nio.charset.StandardCharsets;
 
 class PartitioningTextTest {
     private static String toAria(String text) throws DamagedTableException {
-        byte[] changed = PartitioningText.toAria(text.getBytes(StandardCharsets.UTF_8), "frm");
+        byte[] changed =
+                PartitioningText.withEngine(
+                        text.getBytes(StandardCharsets.UTF_8),
+                        new byte[] {'S', '3'},
+                        new byte[] {'A', 'r', 'i', 'a'},
+                        "frm");
         return new String(changed, StandardCharsets.UTF_8);
     }
 

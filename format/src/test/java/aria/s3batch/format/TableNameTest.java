@@ -8,6 +8,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.StringLength;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -77,6 +78,17 @@ class TableNameTest {
         assertThatThrownBy(() -> TableName.parse(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("not a ");
+    }
+
+    @Test
+    void nameLongerThanAKeyIsRefusedWithoutItsText() {
+        assertThat(TableName.parse("a." + "b".repeat(900)).path()).hasSize(902);
+        for (String text : new String[] {"a." + "b".repeat(10_000), "a/" + "b".repeat(10_000)}) {
+            assertThatThrownBy(() -> TableName.parse(text))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage(
+                            "not a table: a name of 10002 characters, where S3 has room for 950");
+        }
     }
 
     @Property

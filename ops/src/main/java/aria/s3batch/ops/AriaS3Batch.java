@@ -2,12 +2,10 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.api.Problem;
-import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.daemon.api.Problems;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.DemoCommand;
-import aria.s3batch.s3block.FencedTableException;
-import aria.s3batch.s3block.NoSuchTableException;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -72,14 +70,23 @@ public final class AriaS3Batch {
                     UmountCommand.class,
                     PlanCommand.class,
                     CommitCommand.class,
+                    UndoCommand.class,
                     AbortCommand.class,
                     StatusCommand.class,
                     ListCommand.class,
+                    WatchCommand.class,
+                    ShowCommand.class,
+                    HistoryCommand.class,
+                    MetricsCommand.class,
                     ResolveCommand.class,
                     CheckCommand.class,
+                    PullCommand.class,
+                    PushCommand.class,
+                    DropCommand.class,
                     InspectCommand.class,
                     LockCommand.class,
                     RecoverCommand.class,
+                    DoctorCommand.class,
                     DemoCommand.class);
 
     private AriaS3Batch() {}
@@ -90,9 +97,7 @@ public final class AriaS3Batch {
 
     /** Runs one command line and answers its exit code; stdout is flushed. */
     static int run(Streams streams, String... args) {
-        CommandLine line = new CommandLine(AriaS3Batch.class, factory(streams));
-        line.getCommandSpec().usageMessage().description(ABOUT);
-        verbs(args).forEach(line::addSubcommand);
+        CommandLine line = commandLine(streams, args);
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
         line.setExecutionExceptionHandler(
@@ -100,11 +105,19 @@ public final class AriaS3Batch {
         line.setParameterExceptionHandler((failure, ignored) -> misused(streams, failure, args));
         line.registerConverter(TableName.class, argument(TableName::parse));
         line.registerConverter(TableFile.class, argument(TableFile::ofKey));
-        addStoreOptions(line);
-        System.setProperty("DEFAULT-SOCKET", DaemonSettings.DEFAULT_SOCKET);
         int exitCode = line.execute(args);
         streams.out().flush();
         return exitCode;
+    }
+
+    /** All commands, or as many as {@code args} need. */
+    static CommandLine commandLine(Streams streams, String... args) {
+        System.setProperty("DEFAULT-SOCKET", DaemonSettings.DEFAULT_SOCKET);
+        CommandLine line = new CommandLine(AriaS3Batch.class, factory(streams));
+        line.getCommandSpec().usageMessage().description(ABOUT);
+        verbs(args).forEach(line::addSubcommand);
+        addStoreOptions(line);
+        return line;
     }
 
     /** The one that is asked for, for building them all takes longer than most of them; else all. */
@@ -178,17 +191,10 @@ public final class AriaS3Batch {
         if (failure instanceof ProblemException known) {
             return known.problem();
         }
-        if (failure instanceof DamagedTableException damaged) {
-            return Problem.of(Problem.Kind.QUARANTINED, IoFailure.words(damaged));
-        }
-        if (failure instanceof NoSuchTableException absent) {
-            return Problem.of(Problem.Kind.NOT_FOUND, IoFailure.words(absent));
-        }
-        if (failure instanceof FencedTableException fenced) {
-            return Problem.of(Problem.Kind.REFUSED, IoFailure.words(fenced));
-        }
         if (failure instanceof IOException io) {
-            return Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));
+            Problem known = Problems.of(io);
+            boolean meantForUsers = Problem.Kind.ofKey(known.kind()) != Problem.Kind.FAILED;
+            return meantForUsers ? known : Problem.of(Problem.Kind.FAILED, IoFailure.inWords(io));
         }
         return Problem.of(
                 Problem.Kind.FAILED,

@@ -5,7 +5,11 @@ import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
+import aria.s3batch.daemon.service.ServiceReport;
 import aria.s3batch.ops.sql.ReaderServers;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -13,44 +17,69 @@ import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.Map;
 
-/** The daemon's main class: starts it, and stops it cleanly on SIGTERM and SIGINT. */
+/**
+ * The daemon's main class: starts it, gives it new settings on SIGHUP, and stops it cleanly on SIGTERM and
+ * SIGINT.
+ */
 public final class AriaS3Batchd {
     private static final Logger log = LoggerFactory.getLogger(AriaS3Batchd.class);
 
-    private static String help() {
+    private static final String PRINT = "--print-defaults";
+    private static final String VALIDATE = "--validate-config";
+    private static final String JSON = "--json";
+
+    static String help() {
         return """
         Usage: aria_s3_batchd [--defaults-file=FILE] [--defaults-extra-file=FILE] [--NAME=VALUE]...
+               aria_s3_batchd --print-defaults | --validate-config [--json] [OPTION]...
 
         Commits batches of changed pages to MariaDB S3 tables. Runs in the foreground until
         SIGTERM; then objects in flight are finished, and committed batches go on at the next
         start. Clients talk to it with aria_s3_batch.
 
+          --print-defaults         shows every option, its value and where it was given; starts nothing
+          --validate-config        tries all that the options name: files, cache directory, object
+                                   store and what its keys may do, FUSE, servers. A line each, with
+                                   what to do where something is missing. Leaves nothing behind, and
+                                   may run beside the daemon
+          --json                   of both, one JSON document
+
         Options come from group [aria_s3_batchd] of MariaDB's option files, s3-* options also
-        from the server's groups, all of them from the command line:
+        from the server's groups, all of them from the command line. On SIGHUP the files are read
+        again: those with a * change at once, others with a restart.
           --socket=PATH            where clients connect (%s)
           --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
-          --cache-size=SIZE        most disk that staged pages may take (16G)
-          --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
-          --apply-concurrency=N    most blocks in flight while a batch is applied (32); as memory allows
-          --readers=MODE           what servers see while a batch is applied: fence, an error;
+          --receipt-dir=DIR        where batches that have ended leave a receipt (CACHE-DIR/receipts)
+        * --cache-size=SIZE        most disk that staged pages may take (16G)
+        * --block-cache-size=SIZE  most disk for blocks read from S3 (1G)
+        * --apply-concurrency=N    most blocks in flight while a batch is applied (32); as memory allows
+        * --readers=MODE           what servers see while a batch is applied: fence, an error;
                                    refresh, a mixture, and the new rows after it; none, a mixture
                                    until FLUSH TABLES (fence)
-          --durability=MODE        what a committed batch survives: local, crashes of its host;
+        * --durability=MODE        what a committed batch survives: local, crashes of its host;
                                    bucket, the loss of its host: a copy goes into the bucket (local)
-          --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
-          --fence-servers=ADDRESS,...  all servers that read the tables, each /path/of/socket, host or
+          --keep-undo              batches keep what is needed to undo them, as copies in the bucket
+          --undo-keep=DAYS         for how long (7)
+        * --fence-wait=SECONDS     how long statements that run already are waited for (0.5)
+        * --fence-servers=ADDRESS,...  all servers that read the tables, each /path/of/socket, host or
                                    host:port: they say when their statements have ended, and
                                    fence-wait is the longest wait
-          --fence-user --fence-password
+        * --fence-user --fence-password
                                    as whom they are asked; RELOAD is enough (the system user)
+          --lock-lease=SECONDS     how long others wait for a sign of life before they take over a
+                                   table that this daemon has in an open batch (30)
           --single-host            nobody else writes to the bucket's tables; without it, an
                                    endpoint that ignores conditions on PUT is refused
+        * --log-level=LEVEL        error, warn, info or debug (info)
           --s3-host-name --s3-port --s3-use-http --s3-ssl-no-verify --s3-bucket --s3-region
-          --s3-access-key --s3-secret-key --s3-protocol-version
-                                   as in the server
+          --s3-protocol-version    as in the server
+        * --s3-access-key --s3-secret-key
+                                   likewise
 
         Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
         directory in use; 5 the object store cannot be reached, or does not let us in.
@@ -58,10 +87,22 @@ public final class AriaS3Batchd {
                 .formatted(DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
     }
 
-    private AriaS3Batchd() {}
+    private final List<String> options;
+    private final Path home;
+    private final ServiceReport report;
+    private @Nullable Daemon started;
+
+    /** Before it had started: by who saw the socket, which opens a moment earlier. */
+    private boolean reloadAsked;
+
+    private AriaS3Batchd(List<String> options, Path home, ServiceReport report) {
+        this.options = options;
+        this.home = home;
+        this.report = report;
+    }
 
     public static void main(String[] arguments) {
-        List<String> options = List.of(arguments);
+        List<String> options = new ArrayList<>(List.of(arguments));
         if (options.contains("--help") || options.contains("-h")) {
             System.out.print(help());
             return;
@@ -70,39 +111,143 @@ public final class AriaS3Batchd {
             System.out.println("aria_s3_batchd " + Version.current());
             return;
         }
-        System.exit(run(options));
+        Path home = Path.of(System.getProperty("user.home"));
+        boolean print = options.removeAll(List.of(PRINT));
+        boolean validate = options.removeAll(List.of(VALIDATE));
+        if (print || validate) {
+            LogLines.silence();
+            boolean json = options.removeAll(List.of(JSON));
+            System.exit(validate ? validate(options, home, json) : print(options, home, json));
+        }
+        ServiceReport report = ServiceReport.start(System.getenv(), ProcessHandle.current().pid());
+        System.exit(new AriaS3Batchd(options, home, report).run());
     }
 
-    private static int run(List<String> options) {
-        var started = new AtomicReference<@Nullable Daemon>();
+    private static int print(List<String> options, Path home, boolean json) {
+        try {
+            List<DaemonSettings.Explained> all = DaemonSettings.explain(options, home);
+            show(json, PrintDefaults.document(all), PrintDefaults.text(all));
+            return 0;
+        } catch (SettingsException e) {
+            return failed(e, Problem.Kind.USAGE.exitCode());
+        } catch (IOException e) {
+            return failed(new IOException(IoFailure.inWords(e), e), Problem.Kind.USAGE.exitCode());
+        }
+    }
+
+    /** The exit code is that of the first that failed, which a daemon that started now would end with. */
+    private static int validate(List<String> options, Path home, boolean json) {
+        List<ConfigurationCheck> checks = ValidateConfig.run(options, home, new SecureRandom());
+        int exitCode =
+                checks.stream()
+                        .mapToInt(ConfigurationCheck::exitCode)
+                        .filter(code -> code != 0)
+                        .findFirst()
+                        .orElse(0);
+        show(
+                json,
+                Map.of("ok", exitCode == 0, "checks", checks),
+                checks.stream().map(ConfigurationCheck::toString).toList());
+        return exitCode;
+    }
+
+    private static void show(boolean json, Object document, List<String> text) {
+        if (!json) {
+            text.forEach(System.out::println);
+            return;
+        }
+        try {
+            System.out.println(new ObjectMapper().writeValueAsString(document));
+        } catch (JsonProcessingException e) {
+            throw new AssertionError("no JSON form: " + document.getClass(), e);
+        }
+    }
+
+    private int run() {
         // SIGTERM and SIGINT run this hook; the exit code is then the signal's. One that comes
         // before the
         // daemon has started ends the process at once: nothing is in flight yet.
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> close(started.get()), "stop"));
-        Daemon daemon;
-        try {
-            Path home = Path.of(System.getProperty("user.home"));
+        Runtime.getRuntime().addShutdownHook(new Thread(this::close, "stop"));
+        try (var _ = Signals.on("HUP", this::reload)) {
             DaemonSettings settings = DaemonSettings.read(options, home);
-            daemon = Daemon.start(settings, ReaderServers.of(settings), Version.current());
+            LogLines.level(settings.logLevel());
+            Daemon daemon =
+                    Daemon.start(settings, ReaderServers.of(settings), Version.current(), report);
+            if (started(daemon)) {
+                reload();
+            }
+            Throwable failure = daemon.failed().join();
+            log.atError().setCause(failure).log("stopping after a failure");
+            return Problem.Kind.FAILED.exitCode();
         } catch (SettingsException e) {
             return failed(e, Problem.Kind.USAGE.exitCode());
         } catch (IOException e) {
             Problem problem = Problems.of(e);
             return failed(e, Problem.Kind.ofKey(problem.kind()).exitCode());
         }
-        started.set(daemon);
-        Throwable failure = daemon.failed().join();
-        log.atError().setCause(failure).log("stopping after a failure");
-        return Problem.Kind.FAILED.exitCode();
     }
 
     private static int failed(Exception e, int exitCode) {
-        System.err.println("aria_s3_batchd: " + (e.getMessage() == null ? e : e.getMessage()));
+        String message = "aria_s3_batchd: " + IoFailure.words(e);
+        System.err.println((LogLines.isJournal() ? "<3>" : "") + message);
         log.atDebug().setCause(e).log("not started");
         return exitCode;
     }
 
-    private static void close(@Nullable Daemon daemon) {
+    /** Each time by a thread of its own; a bad file changes nothing. */
+    private void reload() {
+        Daemon daemon = startedOrLater();
+        if (daemon == null) {
+            return;
+        }
+        report.reloading();
+        try {
+            DaemonSettings settings = DaemonSettings.read(options, home);
+            Daemon.Reloaded reloaded = daemon.reload(settings, ReaderServers.of(settings));
+            LogLines.level(settings.logLevel());
+            log.atInfo()
+                    .addKeyValue("changed", String.join(", ", reloaded.changed()))
+                    .log("options read again");
+            if (!reloaded.needRestart().isEmpty()) {
+                log.atWarn()
+                        .addKeyValue("options", String.join(", ", reloaded.needRestart()))
+                        .log("options were changed that need a restart; they are as before");
+            }
+        } catch (SettingsException e) {
+            notReloaded(e.getMessage());
+        } catch (IOException e) {
+            notReloaded(IoFailure.inWords(e));
+        } catch (RuntimeException | Error e) {
+            log.atError().setCause(e).log("options cannot be read again; this is a bug");
+        } finally {
+            report.reloaded();
+        }
+    }
+
+    private static void notReloaded(@Nullable String why) {
+        log.atError().addKeyValue("why", why).log("options not taken; all are as before");
+    }
+
+    /**
+     * @return whether a reload was asked for meanwhile
+     */
+    private synchronized boolean started(Daemon daemon) {
+        started = daemon;
+        return reloadAsked;
+    }
+
+    /** Null: it has not started; a reload follows when it has. */
+    private synchronized @Nullable Daemon startedOrLater() {
+        reloadAsked = started == null;
+        return started;
+    }
+
+    private synchronized @Nullable Daemon started() {
+        return started;
+    }
+
+    private void close() {
+        Daemon daemon = started();
         if (daemon == null) {
             return;
         }
@@ -113,5 +258,6 @@ public final class AriaS3Batchd {
         } catch (IOException e) {
             log.atError().setCause(e).log("stopped, but not everything could be closed");
         }
+        report.close();
     }
 }

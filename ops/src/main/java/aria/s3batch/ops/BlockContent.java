@@ -55,7 +55,7 @@ record BlockContent(
             BlockName block,
             TableGeometry geometry,
             int expectedLength) {
-        byte[] content = geometry.compressed() ? unframed(object) : object;
+        byte[] content = content(object, geometry);
         List<Pages> pages = pages(content, block, geometry);
         boolean framed = geometry.compressed() && object.length >= BlockFrame.HEADER_BYTES;
         return new BlockContent(
@@ -67,6 +67,11 @@ record BlockContent(
                 expectedLength,
                 damage(place, object, geometry, expectedLength, pages),
                 pages);
+    }
+
+    /** As many bytes of the file as come out of an object. */
+    static byte[] content(byte[] object, TableGeometry geometry) {
+        return geometry.compressed() ? unframed(object) : object;
     }
 
     private static int littleEndian24(byte[] bytes, int offset) {

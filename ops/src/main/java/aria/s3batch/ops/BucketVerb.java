@@ -18,7 +18,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A verb that reads the bucket itself, with the daemon's settings and without the daemon. */
+/** A verb that reads or changes the bucket itself, with the daemon's settings and without the daemon. */
 abstract class BucketVerb extends Verb {
     @Mixin final SettingsOptions settings = new SettingsOptions();
 
@@ -30,10 +30,19 @@ abstract class BucketVerb extends Verb {
         T in(ObjectStore store) throws ProblemException, IOException;
     }
 
+    /** As {@link BucketWork}, of a verb that writes. */
+    interface BucketChange<T> {
+        T in(AwsObjectStore store, DaemonSettings settings) throws ProblemException, IOException;
+    }
+
     final <T> T inBucket(BucketWork<T> work) throws ProblemException, IOException {
+        return changeBucket((store, read) -> work.in(store));
+    }
+
+    final <T> T changeBucket(BucketChange<T> work) throws ProblemException, IOException {
         DaemonSettings read = settings.settings(storeArguments);
-        try (ObjectStore store = AwsObjectStore.connect(read.store(), new SecureRandom())) {
-            return work.in(store);
+        try (AwsObjectStore store = AwsObjectStore.connect(read.store(), new SecureRandom())) {
+            return work.in(store, read);
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             throw new ProblemException(Problem.of(Problem.Kind.UNREACHABLE, IoFailure.words(e)), e);
         }

@@ -32,10 +32,14 @@ final class CommitCommand extends DaemonVerb {
 
     @Mixin DurabilityOption durability = new DurabilityOption();
 
+    @Mixin KeepUndoOption undo = new KeepUndoOption();
+
     @Override
     void run(DaemonClient daemon) throws ProblemException {
         String id = batchId(batch);
-        var committing = new Committing(daemon, output, id, readers.word(), durability.word());
+        var committing =
+                new Committing(
+                        daemon, output, id, readers.word(), durability.word(), undo.keepUndo);
         BatchStateDocument committed = committing.commit();
         if (noWait) {
             output.result(

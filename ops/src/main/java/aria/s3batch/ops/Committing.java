@@ -23,6 +23,7 @@ final class Committing {
     private final String batch;
     private final @Nullable String readers;
     private final @Nullable String durability;
+    private final @Nullable Boolean keepUndo;
 
     /** What to say when this program ends now; empty for nothing. */
     private volatile String atEnd = "";
@@ -30,18 +31,21 @@ final class Committing {
     /**
      * @param readers what they see meanwhile; null: as the daemon's option says
      * @param durability what it survives; likewise
+     * @param keepUndo whether it can be undone; likewise
      */
     Committing(
             DaemonClient daemon,
             Output output,
             String batch,
             @Nullable String readers,
-            @Nullable String durability) {
+            @Nullable String durability,
+            @Nullable Boolean keepUndo) {
         this.daemon = daemon;
         this.output = output;
         this.batch = batch;
         this.readers = readers;
         this.durability = durability;
+        this.keepUndo = keepUndo;
         Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted, "say-where-it-is"));
     }
 
@@ -56,7 +60,7 @@ final class Committing {
                 "batch %1$s was being committed; whether it is, says: aria_s3_batch status %1$s"
                         .formatted(batch);
         try {
-            return daemon.commit(batch, readers, durability);
+            return daemon.commit(batch, readers, durability, keepUndo);
         } catch (NoAnswerException e) {
             if (!e.sent()) {
                 throw e;

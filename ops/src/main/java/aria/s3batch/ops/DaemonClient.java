@@ -8,6 +8,7 @@ import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.TableDocument;
+import aria.s3batch.daemon.api.UndoSetDocument;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 
@@ -154,10 +155,18 @@ final class DaemonClient implements AutoCloseable {
      *
      * @param readers fence, refresh or none; null: as the daemon's option says
      * @param durability local or bucket; likewise
+     * @param keepUndo likewise
      */
-    BatchStateDocument commit(String batch, @Nullable String readers, @Nullable String durability)
+    BatchStateDocument commit(
+            String batch,
+            @Nullable String readers,
+            @Nullable String durability,
+            @Nullable Boolean keepUndo)
             throws ProblemException {
-        Map<String, String> body = new TreeMap<>();
+        Map<String, Object> body = new TreeMap<>();
+        if (keepUndo != null) {
+            body.put("keepUndo", keepUndo);
+        }
         if (readers != null) {
             body.put("readers", readers);
         }
@@ -166,6 +175,21 @@ final class DaemonClient implements AutoCloseable {
         }
         return json(
                 sendJson(path(batch) + "/commit", body, COMMIT_LIMIT), BatchStateDocument.class);
+    }
+
+    /** Opens a batch that undoes another; it is aborted when this process ends before it is committed. */
+    BegunDocument undo(String batch) throws ProblemException {
+        return json(
+                sendJson(path(batch) + "/undo", Map.of("bound", true), COMMIT_LIMIT),
+                BegunDocument.class);
+    }
+
+    UndoSetDocument undoSets() throws ProblemException {
+        return json(send(HttpMethod.GET, "/v1/undo", PAGES_LIMIT), UndoSetDocument.class);
+    }
+
+    void forgetUndo(String batch) throws ProblemException {
+        var _ = send(HttpMethod.DELETE, "/v1/undo/" + batch, PAGES_LIMIT);
     }
 
     BatchStateDocument abort(String batch) throws ProblemException {
@@ -191,6 +215,11 @@ final class DaemonClient implements AutoCloseable {
         return json(
                 send(HttpMethod.DELETE, path(batch) + "/mount" + query, SHORT_LIMIT),
                 BatchDocument.class);
+    }
+
+    /** Metrics in Prometheus' text format. */
+    String metrics() throws ProblemException {
+        return send(HttpMethod.GET, "/metrics", SHORT_LIMIT).getContentAsString();
     }
 
     ResolutionDocument outlook(String batch) throws ProblemException {

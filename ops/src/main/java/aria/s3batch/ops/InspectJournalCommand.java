@@ -17,7 +17,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Set;
 
 @Command(
         name = "journal",
@@ -91,7 +91,7 @@ final class InspectJournalCommand extends Verb {
     private static JournaledTable table(RocksJournal journal, BatchRecord batch, int number)
             throws IOException {
         TableRecord table = batch.tables().get(number);
-        Map<String, String> done = journal.objectsDone(batch.id(), number);
+        Set<String> done = journal.objectsDone(batch.id(), number).keySet();
         List<JournaledObject> objects = new ArrayList<>();
         long pages = 0;
         for (BlockRecord block : journal.blocks(batch.id(), number)) {
@@ -102,7 +102,7 @@ final class InspectJournalCommand extends Verb {
                             name,
                             table.deletes(block) ? "delete" : "put",
                             block.pages().size(),
-                            done.containsKey(name)));
+                            done.contains(name)));
         }
         return new JournaledTable(
                 table.base().table().display(), table.headerChanged(), pages, objects);

@@ -28,6 +28,27 @@ import java.util.Arrays;
  * wrote them meanwhile.
  */
 final class LocalCopy implements AutoCloseable {
+    /** What the files are read for, as far as messages tell. */
+    enum Purpose {
+        STAGE(
+                "Nothing was staged",
+                "what is staged may be a mixture, and its header is not staged. Let nobody write it"
+                    + " (FLUSH TABLES, or stop the server) and stage again, or abort the batch"),
+        PUSH(
+                "Nothing was changed in the bucket",
+                "what was written to the bucket since then, if anything, is no table that a server"
+                    + " can read. Let nobody write it (FLUSH TABLES, or stop the server) and push"
+                    + " it again");
+
+        private final String refused;
+        private final String changed;
+
+        Purpose(String refused, String changed) {
+            this.refused = refused;
+            this.changed = changed;
+        }
+    }
+
     private final LocalFile index;
     private final LocalFile data;
     private final AriaHeader header;
@@ -42,10 +63,20 @@ final class LocalCopy implements AutoCloseable {
      * @throws ProblemException REFUSED: a file is not there, or not as its header says
      */
     static LocalCopy open(Path directory, TableName table) throws ProblemException, IOException {
-        LocalFile index = LocalFile.open(directory, table, TableFile.INDEX);
+        return open(directory, table.table(), Purpose.STAGE);
+    }
+
+    /**
+     * As {@link #open(Path, TableName)}.
+     *
+     * @param name of the files, without extension
+     */
+    static LocalCopy open(Path directory, String name, Purpose purpose)
+            throws ProblemException, IOException {
+        LocalFile index = LocalFile.open(directory, name, TableFile.INDEX, purpose);
         try {
             AriaHeader header = readHeader(index);
-            LocalFile data = LocalFile.open(directory, table, TableFile.DATA);
+            LocalFile data = LocalFile.open(directory, name, TableFile.DATA, purpose);
             var copy = new LocalCopy(index, data, header);
             try {
                 copy.checkLength(TableFile.INDEX);
@@ -65,7 +96,7 @@ final class LocalCopy implements AutoCloseable {
         try {
             return parseHeader(index);
         } catch (DamagedTableException e) {
-            throw ProblemException.refused(e.getMessage() + ". Nothing was staged");
+            throw ProblemException.refused(e.getMessage() + ". " + index.purpose.refused);
         }
     }
 
@@ -75,8 +106,8 @@ final class LocalCopy implements AutoCloseable {
         int keystart = AriaHeader.keystartOf(prefix, place);
         if (prefix.length < keystart) {
             throw ProblemException.refused(
-                    "%s has %d bytes, but its header alone has %d (keystart): it is cut short; copy it again. Nothing was staged"
-                            .formatted(place, prefix.length, keystart));
+                    "%s has %d bytes, but its header alone has %d (keystart): it is cut short; copy it again. %s"
+                            .formatted(place, prefix.length, keystart, index.purpose.refused));
         }
         return AriaHeader.parse(Arrays.copyOf(prefix, keystart), place);
     }
@@ -88,7 +119,7 @@ final class LocalCopy implements AutoCloseable {
             return;
         }
         throw ProblemException.refused(
-                "%s has %d bytes, but the header says %d (%s): it is %s. Nothing was staged"
+                "%s has %d bytes, but the header says %d (%s): it is %s. %s"
                         .formatted(
                                 of(file).path,
                                 found,
@@ -97,7 +128,8 @@ final class LocalCopy implements AutoCloseable {
                                 found < expected
                                         ? "cut short; copy it again"
                                         : "of another version than the header; FLUSH TABLES, then"
-                                                + " copy it again"));
+                                                + " copy it again",
+                                index.purpose.refused));
     }
 
     AriaHeader header() {
@@ -146,17 +178,18 @@ final class LocalCopy implements AutoCloseable {
         }
     }
 
-    private record LocalFile(Path path, FileChannel channel, Version version) {
-        static LocalFile open(Path directory, TableName table, TableFile file)
+    private record LocalFile(Path path, FileChannel channel, Version version, Purpose purpose) {
+        static LocalFile open(Path directory, String name, TableFile file, Purpose purpose)
                 throws ProblemException, IOException {
-            Path path = directory.resolve(table.table() + "." + file.extension());
+            Path path = directory.resolve(name + "." + file.extension());
             if (!Files.isRegularFile(path)) {
                 throw ProblemException.refused(
-                        "no file %s: a local copy has its files there, under the table's name in the bucket. Nothing was staged"
-                                .formatted(path));
+                        "no file %s: a local copy has its files there, under the table's name in the bucket. %s"
+                                .formatted(path, purpose.refused));
             }
             Version version = Version.of(path);
-            return new LocalFile(path, FileChannel.open(path, StandardOpenOption.READ), version);
+            return new LocalFile(
+                    path, FileChannel.open(path, StandardOpenOption.READ), version, purpose);
         }
 
         byte[] read(long offset, int length) throws IOException {
@@ -176,8 +209,7 @@ final class LocalCopy implements AutoCloseable {
         }
 
         private String changed() {
-            return "%s changed while it was read: what is staged may be a mixture, and its header is not staged. Let nobody write it (FLUSH TABLES, or stop the server) and stage again, or abort the batch"
-                    .formatted(path);
+            return "%s changed while it was read: %s".formatted(path, purpose.changed);
         }
     }
 }

@@ -40,6 +40,24 @@ final class Output {
         return streams.out();
     }
 
+    /** What is seen first on a terminal that shows colours; the same text elsewhere. */
+    String coloured(Colour colour, String text) {
+        return streams.colours() ? "\u001b[" + colour.code + "m" + text + "\u001b[0m" : text;
+    }
+
+    /** By the terminal's own palette, so that they can be read on any background. */
+    enum Colour {
+        GOOD(32),
+        BUSY(33),
+        BAD(31);
+
+        private final int code;
+
+        Colour(int code) {
+            this.code = code;
+        }
+    }
+
     /** One message on stderr. */
     void say(String message) {
         streams.err().println(message);

@@ -2,6 +2,8 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.Daemon;
 import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.daemon.service.ServiceReport;
+import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
@@ -81,6 +83,19 @@ final class Rehearsal {
         client("status", "--json", options);
         client("list", options);
         daemon.close();
+        if (!program.equals(AriaS3Batchd.class.getName())) {
+            bucketVerbs(directory, options);
+        }
+    }
+
+    /** Those that need no daemon have a store of their own. */
+    private static void bucketVerbs(Path directory, String options) throws Exception {
+        TableName table = TableName.parse(DemoTable.NAME);
+        client("check", DemoTable.NAME, options);
+        client("pull", DemoTable.NAME, "--to=" + directory, options);
+        Path files = directory.resolve(table.database()).resolve(table.table());
+        client("push", files.toString(), "--force", options);
+        client("drop", DemoTable.NAME, "--yes", options);
     }
 
     /** What {@code sql} needs of MariaDB's connector: there may be no server here to run it with. */
@@ -113,7 +128,8 @@ final class Rehearsal {
     }
 
     private static Daemon daemon(DaemonSettings settings) throws IOException {
-        return Daemon.start(settings, ReaderServers.of(settings), Version.current());
+        return Daemon.start(
+                settings, ReaderServers.of(settings), Version.current(), ServiceReport.none());
     }
 
     private static void load(EmbeddedS3Process s3) throws IOException, InterruptedException {
@@ -135,7 +151,9 @@ final class Rehearsal {
         try (var stdout = new PrintStream(out, false, StandardCharsets.UTF_8);
                 var stderr = new PrintStream(err, false, StandardCharsets.UTF_8)) {
             InputStream nothing = new ByteArrayInputStream(new byte[0]);
-            exitCode = AriaS3Batch.run(new Streams(nothing, stdout, stderr, false, false), words);
+            exitCode =
+                    AriaS3Batch.run(
+                            new Streams(nothing, stdout, stderr, false, false, false), words);
         }
         if (exitCode != 0) {
             throw new IOException(

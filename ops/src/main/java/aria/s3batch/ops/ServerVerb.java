@@ -28,6 +28,8 @@ abstract class ServerVerb extends DaemonVerb {
 
     @Mixin final DurabilityOption durability = new DurabilityOption();
 
+    @Mixin final KeepUndoOption undo = new KeepUndoOption();
+
     @Parameters(
             arity = "1..*",
             paramLabel = "TABLE",
@@ -51,7 +53,7 @@ abstract class ServerVerb extends DaemonVerb {
     abstract void applied(BatchDocument ended);
 
     /** The result of a trial. */
-    abstract void planned(PlanDocument plan, String aborted);
+    abstract void planned(PlanDocument plan, String aborted) throws ProblemException;
 
     /** The result of a batch that the user does not keep. */
     abstract void dropped(String batch, String aborted);
@@ -123,7 +125,7 @@ abstract class ServerVerb extends DaemonVerb {
             planned(plan, work.abort());
             return;
         }
-        applied(work.commit(readers.word(), durability.word()));
+        applied(work.commit(readers.word(), durability.word(), undo.keepUndo));
     }
 
     /** Root mounts for everybody; any other user for itself alone. */

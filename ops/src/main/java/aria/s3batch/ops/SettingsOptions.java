@@ -49,6 +49,18 @@ final class SettingsOptions {
         }
     }
 
+    /** The folder of receipts; a bucket need not be configured. */
+    Path receiptDir() throws ProblemException {
+        try {
+            return DaemonSettings.readReceiptDir(arguments(), home());
+        } catch (SettingsException e) {
+            throw ProblemException.usage(e.getMessage());
+        } catch (IOException e) {
+            throw ProblemException.usage(
+                    IoFailure.inWords(e) + ". With --receipt-dir=DIR no option file is read");
+        }
+    }
+
     /**
      * All settings, for verbs that read the bucket themselves.
      *
@@ -71,7 +83,8 @@ final class SettingsOptions {
         return OptionFiles.of(arguments(), home());
     }
 
-    private List<String> arguments() {
+    /** What was given of these, but for the socket, as another verb takes it. */
+    List<String> arguments() {
         var arguments = new ArrayList<String>();
         if (defaultsFile != null) {
             arguments.add("--defaults-file=" + defaultsFile);

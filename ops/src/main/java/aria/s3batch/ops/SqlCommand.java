@@ -75,7 +75,7 @@ final class SqlCommand extends ServerVerb {
             String batch,
             String state,
             List<DocumentView.Result> results,
-            @Nullable PlanDocument plan) {}
+            @Nullable PricedPlan plan) {}
 
     @Override
     void checkArguments() throws ProblemException {
@@ -166,9 +166,9 @@ final class SqlCommand extends ServerVerb {
     }
 
     @Override
-    void planned(PlanDocument plan, String aborted) {
-        output.result(
-                document(plan.batch(), "ABORTED", plan), () -> PlanText.print(plan, output.out()));
+    void planned(PlanDocument plan, String aborted) throws ProblemException {
+        PricedPlan priced = PricedPlan.of(plan, PriceTable.of(settings, output));
+        output.result(document(plan.batch(), "ABORTED", priced), () -> priced.print(output.out()));
         output.say(aborted);
     }
 
@@ -177,7 +177,7 @@ final class SqlCommand extends ServerVerb {
         throw new AssertionError("statements that ran are kept: " + batch);
     }
 
-    private SqlDocument document(String batch, String state, @Nullable PlanDocument plan) {
+    private SqlDocument document(String batch, String state, @Nullable PricedPlan plan) {
         DocumentView known = document;
         return new SqlDocument(batch, state, known == null ? List.of() : known.results(), plan);
     }

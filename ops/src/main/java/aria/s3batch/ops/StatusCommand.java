@@ -44,6 +44,7 @@ final class StatusCommand extends DaemonVerb {
     }
 
     private void print(StatusDocument status) {
+        printVerdict(status);
         StatusDocument.DaemonFacts daemon = status.daemon();
         line(
                 "daemon    %s, pid %d, since %s"
@@ -57,6 +58,9 @@ final class StatusCommand extends DaemonVerb {
                                 Sizes.of(daemon.cacheBytesUsed()),
                                 Sizes.of(daemon.cacheBytesMax()),
                                 daemon.cacheDir()));
+        if (daemon.receiptProblem() != null) {
+            warn(daemon.receiptProblem() + ". The batch itself is not touched by that");
+        }
         StatusDocument.Endpoint endpoint = status.endpoint();
         print(endpoint);
         if (status.batches().isEmpty()) {
@@ -67,10 +71,58 @@ final class StatusCommand extends DaemonVerb {
         }
     }
 
+    /** The one line to read: whether anything is to be done. */
+    private void printVerdict(StatusDocument status) {
+        List<BatchDocument> batches = status.batches();
+        long quarantined = count(batches, "QUARANTINED");
+        long open = count(batches, "OPEN");
+        long working = batches.size() - quarantined - open;
+        if (quarantined > 0) {
+            line(
+                    output.coloured(Output.Colour.BAD, "ATTENTION")
+                            + " %s quarantined: read why below, then aria_s3_batch resolve"
+                                    .formatted(are(quarantined)));
+        } else if (!status.endpoint().reached()) {
+            line(
+                    output.coloured(Output.Colour.BAD, "ATTENTION")
+                            + " the object store is not reached; %s waiting for it"
+                                    .formatted(are(working)));
+        } else if (working > 0) {
+            line(
+                    output.coloured(Output.Colour.BUSY, "WORKING")
+                            + "   %s committed and on the way; nothing is to be done"
+                                    .formatted(are(working)));
+        } else {
+            line(
+                    output.coloured(Output.Colour.GOOD, "OK")
+                            + "        %s"
+                                    .formatted(open == 0 ? "nothing to do" : are(open) + " open"));
+        }
+    }
+
+    private static long count(List<BatchDocument> batches, String state) {
+        return batches.stream().filter(batch -> batch.state().equals(state)).count();
+    }
+
+    private static String are(long batches) {
+        return batches == 1 ? "1 batch is" : batches + " batches are";
+    }
+
+    private static Output.Colour colour(String state) {
+        return switch (state) {
+            case "OPEN", "APPLIED" -> Output.Colour.GOOD;
+            case "QUARANTINED" -> Output.Colour.BAD;
+            default -> Output.Colour.BUSY;
+        };
+    }
+
     private void print(StatusDocument.Endpoint endpoint) {
         line("endpoint  %s bucket %s".formatted(endpoint.url(), endpoint.bucket()));
         if (!endpoint.reached()) {
-            line("          NOT REACHED: committed batches wait, none can begin");
+            line(
+                    HANGING
+                            + output.coloured(Output.Colour.BAD, "NOT REACHED")
+                            + ": committed batches wait, none can begin");
             return;
         }
         line(
@@ -98,9 +150,13 @@ final class StatusCommand extends DaemonVerb {
             line("          single-host: nobody else may write to the tables of this bucket");
         }
         for (String warning : endpoint.warnings()) {
-            Wrap.lines("WARNING: " + warning, COLUMNS - HANGING.length())
-                    .forEach(each -> line(HANGING + each));
+            warn(warning);
         }
+    }
+
+    private void warn(String warning) {
+        Wrap.lines("WARNING: " + warning, COLUMNS - HANGING.length())
+                .forEach(each -> line(HANGING + each));
     }
 
     private static String status(int status) {
@@ -112,11 +168,22 @@ final class StatusCommand extends DaemonVerb {
     }
 
     private void print(BatchDocument batch) {
+        long total = batch.blocksTotal();
         String applied =
-                batch.blocksTotal() == 0
+                total == 0
                         ? ""
-                        : ", %d of %d blocks".formatted(batch.blocksDone(), batch.blocksTotal());
-        line("%s %s %d pages%s".formatted(batch.batch(), batch.state(), batch.pages(), applied));
+                        : ", %d of %d blocks (%d %%)"
+                                .formatted(
+                                        batch.blocksDone(),
+                                        total,
+                                        100 * batch.blocksDone() / total);
+        line(
+                "%s %s %d pages%s"
+                        .formatted(
+                                batch.batch(),
+                                output.coloured(colour(batch.state()), batch.state()),
+                                batch.pages(),
+                                applied));
         for (String table : batch.tables()) {
             line(INDENT + table);
         }

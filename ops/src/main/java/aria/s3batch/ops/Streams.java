@@ -9,11 +9,13 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 
 /**
  * Standard input and output of a verb, handed in so that tests run verbs in their own JVM.
  *
  * @param out results, bytes included
+ * @param colours whether what is on {@code out} may be coloured: a terminal, and nobody said NO_COLOR
  * @param err messages and progress
  */
 record Streams(
@@ -21,7 +23,8 @@ record Streams(
         PrintStream out,
         PrintStream err,
         boolean outIsTerminal,
-        boolean errIsTerminal) {
+        boolean errIsTerminal,
+        boolean colours) {
 
     static Streams ofProcess() {
         return new Streams(
@@ -31,7 +34,14 @@ record Streams(
                 new PrintStream(
                         new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
                 isTerminal(1),
-                isTerminal(2));
+                isTerminal(2),
+                isTerminal(1) && coloursAreWanted(System.getenv()));
+    }
+
+    /** As no-color.org has it: any value but the empty one says no. */
+    static boolean coloursAreWanted(Map<String, String> environment) {
+        return environment.getOrDefault("NO_COLOR", "").isEmpty()
+                && !"dumb".equals(environment.get("TERM"));
     }
 
     /** System.console() answers only for stdin and stdout together, and loads a line editor. */

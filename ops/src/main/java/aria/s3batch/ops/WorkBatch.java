@@ -225,12 +225,14 @@ final class WorkBatch {
      *
      * @param readers what they see meanwhile; null: as the daemon's option says
      * @param durability what it survives; likewise
+     * @param keepUndo whether it can be undone; likewise
      * @throws ProblemException refused, and to be aborted; or the answer is unknown, see {@link
      *     Committing#commit}
      */
-    BatchDocument commit(@Nullable String readers, @Nullable String durability)
+    BatchDocument commit(
+            @Nullable String readers, @Nullable String durability, @Nullable Boolean keepUndo)
             throws ProblemException {
-        var committing = new Committing(daemon, output, batch, readers, durability);
+        var committing = new Committing(daemon, output, batch, readers, durability, keepUndo);
         leaveOpen(Phase.COMMITTING);
         try {
             committing.commit();

@@ -1,7 +1,7 @@
 /**
  * The command line. {@link AriaS3Batch} is its main class; one class a verb, each thin over {@link
  * DaemonClient} (the daemon's socket), {@link Staging} (a changed local copy against the batch's view), or
- * a reader of the modules below ({@code check} and {@code inspect} need no daemon).
+ * the modules below ({@code check}, {@code inspect}, {@code pull}, {@code push} and {@code drop} need no daemon).
  *
  * <p>{@link Verb} is what verbs have in common: results on stdout, all else on stderr, {@code --json},
  * exit codes. A failure is a {@link ProblemException}, whose {@link aria.s3batch.daemon.api.Problem.Kind}

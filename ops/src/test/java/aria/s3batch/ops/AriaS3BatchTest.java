@@ -33,11 +33,14 @@ class AriaS3BatchTest {
                 "abort",
                 "status",
                 "list",
+                "watch",
+                "doctor",
                 "resolve",
                 "check",
                 "inspect",
                 "inspect header",
                 "inspect block",
+                "inspect page",
                 "inspect frm"
             })
     void everyVerbHasHelpInEightyColumnsWithItsExitCodes(String verb) {

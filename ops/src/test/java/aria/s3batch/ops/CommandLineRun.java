@@ -39,6 +39,7 @@ public final class CommandLineRun {
                                 new PrintStream(out, false, StandardCharsets.UTF_8),
                                 new PrintStream(err, true, StandardCharsets.UTF_8),
                                 terminal,
+                                terminal,
                                 terminal),
                         args);
         return new CommandLineRun(

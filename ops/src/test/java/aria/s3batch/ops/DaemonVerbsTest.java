@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 
 /** The verbs that ask the daemon, against a fake one on a real socket. */
 class DaemonVerbsTest {
@@ -109,12 +110,89 @@ class DaemonVerbsTest {
         assertThat(run.exitCode()).isZero();
         assertThat(run.out().lines()).allMatch(line -> line.length() <= 80);
         assertThat(run.out())
-                .contains("pid 4711", "replaying", "117.7 MiB of 16.0 GiB", "120 of 256 blocks")
+                .contains(
+                        "pid 4711",
+                        "replaying",
+                        "117.7 MiB of 16.0 GiB",
+                        "120 of 256 blocks (46 %)")
+                .startsWith("ATTENTION 1 batch is quarantined")
                 .contains("http://127.0.0.1:9000 bucket archive", "PUT honoured, DELETE ignored")
                 .contains("new for each write, stable; failed condition 412, no object 404")
                 .contains("listing sorted, whole; metadata kept; path style; clock -7 s")
                 .contains("single-host: nobody else", "WARNING: If-Match on DELETE is ignored")
                 .contains("another writer");
+    }
+
+    @Test
+    void statusIsColouredOnATerminalAlone() {
+        String plain = run("status").out();
+        String coloured = CommandLineRun.onTerminal(withSocket("status")).out();
+
+        assertThat(plain).startsWith("OK        1 batch is open\n").doesNotContain("\u001b");
+        assertThat(coloured).startsWith("\u001b[32mOK\u001b[0m ");
+        assertThat(coloured.replaceAll("\u001b\\[[0-9]+m", "")).isEqualTo(plain);
+    }
+
+    @Test
+    void noColorAndDumbTerminalsAreHeeded() {
+        assertThat(Streams.coloursAreWanted(Map.of("TERM", "xterm", "NO_COLOR", ""))).isTrue();
+        assertThat(Streams.coloursAreWanted(Map.of("TERM", "xterm", "NO_COLOR", "1"))).isFalse();
+        assertThat(Streams.coloursAreWanted(Map.of("TERM", "dumb"))).isFalse();
+    }
+
+    @Test
+    void watchFollowsABatchFromOpenToApplied() throws Exception {
+        daemon.states.clear();
+        daemon.states.add(FakeDaemon.state("OPEN", 0, 0, null));
+        daemon.states.add(FakeDaemon.state("COMMITTED", 0, 0, null));
+        daemon.states.add(FakeDaemon.state("APPLYING", 1, 4, null));
+        daemon.states.add(FakeDaemon.state("APPLIED", 4, 4, null));
+
+        CommandLineRun run = run("watch", FakeDaemon.BATCH, "--json");
+
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.err()).contains("is open");
+        assertThat(run.json().get("state").asText()).isEqualTo("APPLIED");
+    }
+
+    @Test
+    void watchOfAQuarantinedBatchIsFourAndSaysWhy() {
+        daemon.states.clear();
+        daemon.states.add(FakeDaemon.state("APPLYING", 1, 4, null));
+        daemon.states.add(FakeDaemon.state("QUARANTINED", 1, 4, "another writer"));
+
+        CommandLineRun run = run("watch", FakeDaemon.BATCH);
+
+        assertThat(run.exitCode()).isEqualTo(4);
+        assertThat(run.err()).contains("another writer", "resolve " + FakeDaemon.BATCH);
+    }
+
+    @Test
+    void watchOfABatchThatIsAbortedIsThree() {
+        daemon.states.clear();
+        daemon.states.add(FakeDaemon.state("OPEN", 0, 0, null));
+        daemon.states.add(FakeDaemon.state("ABORTED", 0, 0, null));
+
+        CommandLineRun run = run("watch", FakeDaemon.BATCH);
+
+        assertThat(run.exitCode()).isEqualTo(3);
+        assertThat(run.err()).contains("ABORTED", "nothing of it");
+    }
+
+    @Test
+    void watchWithoutAnIdTakesTheOnlyBatchAndRefusesToChoose() {
+        daemon.states.clear();
+        daemon.states.add(FakeDaemon.state("COMMITTED", 0, 4, null));
+        daemon.states.add(FakeDaemon.state("APPLIED", 4, 4, null));
+
+        CommandLineRun two = run("watch");
+
+        assertThat(two.exitCode()).isEqualTo(2);
+        assertThat(two.err()).contains(FakeDaemon.BATCH + " COMMITTED");
+        daemon.states.remove();
+        assertThat(run("watch").exitCode()).isZero();
+        daemon.states.clear();
+        assertThat(run("watch").err()).contains("no batch");
     }
 
     @Test
@@ -136,14 +214,47 @@ class DaemonVerbsTest {
     }
 
     @Test
-    void planNamesRequestsBytesAndCost() throws Exception {
-        CommandLineRun run = run("plan", FakeDaemon.BATCH);
+    void planNamesRequestsAndBytes() throws Exception {
+        CommandLineRun run = run("plan", FakeDaemon.BATCH, "--defaults-file=/dev/null");
 
         assertThat(run.exitCode()).isZero();
         assertThat(run.out())
                 .contains("fx_shared.plain: 9 pages; 4 blocks written (1 of them new), 2 deleted")
                 .contains("6 HEAD, 3 GET, 6 PUT, 2 DELETE", "3.0 MiB down", "unknown before");
-        assertThat(run("plan", FakeDaemon.BATCH, "--json").json().get("puts").asInt()).isEqualTo(6);
+        assertThat(run.out()).doesNotContain("cost");
+        assertThat(run.out().lines()).allMatch(line -> line.length() <= 80);
+        JsonNode json = run("plan", FakeDaemon.BATCH, "--json", "--defaults-file=/dev/null").json();
+        assertThat(json.get("puts").asInt()).isEqualTo(6);
+        assertThat(json.get("cost").isNull()).isTrue();
+    }
+
+    @Test
+    void planCostsWhatThePriceTableSays() throws Exception {
+        Path file = directory.resolve("my.cnf");
+        Files.writeString(
+                file, "[aria_s3_batch]\nprice-put = 5\nprice-get = 0.4\nprice-gb = 1024\n");
+
+        CommandLineRun run = run("plan", FakeDaemon.BATCH, "--defaults-file=" + file);
+
+        // 6 PUT, 9 GET and HEAD, 3 MiB; of the copy 2 PUT, 1 LIST
+        assertThat(run.out()).contains("cost      3.0336", "2 DELETE; cost 0.0150");
+        assertThat(
+                        run("plan", FakeDaemon.BATCH, "--json", "--defaults-file=" + file)
+                                .json()
+                                .get("copyCost")
+                                .asDouble())
+                .isEqualTo(0.015);
+    }
+
+    @Test
+    void priceThatIsNoneIsUsageAndNamesTheLine() throws Exception {
+        Path file = directory.resolve("my.cnf");
+        Files.writeString(file, "[aria_s3_batch]\nprice-put = cheap\n");
+
+        CommandLineRun run = run("plan", FakeDaemon.BATCH, "--defaults-file=" + file);
+
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains(file + ":2:", "price-put");
     }
 
     @Test

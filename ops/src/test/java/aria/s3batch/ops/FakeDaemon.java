@@ -189,8 +189,8 @@ final class FakeDaemon implements AutoCloseable {
                             3 << 20,
                             4 << 20,
                             null,
-                            0.0001,
-                            new PlanDocument.CopyPlan(2, 1, 2, 9 * 8192, 0.00002));
+                            new PlanDocument.CopyPlan(2, 1, 2, 9 * 8192),
+                            new PlanDocument.UndoPlan(3, 2, 2, 3 << 22));
             case "commit" -> new BatchStateDocument(BATCH, "COMMITTED");
             case "abort" -> new BatchStateDocument(BATCH, "ABORTED");
             case "resolve" ->
@@ -304,7 +304,9 @@ final class FakeDaemon implements AutoCloseable {
                         true,
                         "/var/lib/aria_s3_batch",
                         123456789,
-                        16L << 30));
+                        16L << 30,
+                        "/var/lib/aria_s3_batch/receipts",
+                        null));
     }
 
     static BatchDocument state(String state, long done, long total, @Nullable String reason) {

@@ -6,6 +6,7 @@ import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.TableFile;
+import aria.s3batch.format.TableName;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -205,6 +207,51 @@ class InspectCommandTest {
         assertThat(bare.exitCode()).isEqualTo(2);
         assertThat(named.exitCode()).isZero();
         assertThat(named.out()).contains("pages 8-15");
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void everyRealPageIsShownInWordsWithItsChecksum(String name) throws Exception {
+        Fixture fixture = Fixture.of(name);
+        TableName unit = fixture.units().getFirst();
+        Path index =
+                Files.write(directory.resolve("t.MAI"), fixture.local(unit, TableFile.INDEX, true));
+        Path data =
+                Files.write(directory.resolve("t.MAD"), fixture.local(unit, TableFile.DATA, true));
+
+        for (Path file : List.of(index, data)) {
+            long pages = Math.min(12, Files.size(file) / PAGE);
+            for (long page = 0; page < pages; page++) {
+                CommandLineRun run =
+                        CommandLineRun.of(
+                                "inspect", "page", file.toString(), "--page=" + page, "--json");
+                assertThat(run.exitCode()).as(run.err()).isZero();
+                assertThat(run.json().at("/fields/checksum").asText()).doesNotContain("WRONG");
+                assertThat(run.json().at("/fields/page").asLong()).isEqualTo(page);
+            }
+        }
+    }
+
+    @Test
+    void damagedPageIsShownAndTheDamageNamed() throws Exception {
+        Fixture plain = Fixture.of("plain");
+        Files.write(directory.resolve("t.MAI"), plain.local(plain.table(), TableFile.INDEX, true));
+        byte[] bytes = plain.local(plain.table(), TableFile.DATA, true);
+        bytes[PAGE + 100] ^= 1;
+        Path data = Files.write(directory.resolve("t.MAD"), Arrays.copyOf(bytes, 3 * PAGE - 1));
+
+        CommandLineRun flipped = CommandLineRun.of("inspect", "page", data.toString(), "--page=1");
+        CommandLineRun cut = CommandLineRun.of("inspect", "page", data.toString(), "--page=2");
+        CommandLineRun beyond = CommandLineRun.of("inspect", "page", data.toString(), "--page=3");
+
+        assertThat(flipped.exitCode()).isEqualTo(4);
+        assertThat(flipped.out()).contains("head page").containsPattern("rows +[1-9]");
+        assertThat(flipped.err()).contains(data + " is damaged", "checksum");
+        assertThat(cut.exitCode()).isEqualTo(4);
+        assertThat(cut.err()).contains("8191 bytes; 8192 are expected");
+        assertThat(beyond.exitCode()).isEqualTo(1);
+        assertThat(beyond.err()).contains("no page 3");
+        assertThat(Files.size(data)).isEqualTo(3 * PAGE - 1);
     }
 
     @Test

@@ -36,7 +36,11 @@ import java.util.function.BooleanSupplier;
  * that had begun have been waited for; the journal knows of the fence before the first of them goes. A7
  * nothing is written but under the batch's locks, which are released when the journal says that it has
  * ended, and before it forgets. A8 the copy in the bucket is deleted when the journal says that the batch has
- * ended, and before its locks are released; in between, another daemon's batch gets a note for that one.
+ * ended, and before its locks are released; in between, another daemon's batch gets a note for that one. A9 the
+ * receipt is written from what the journal has of a batch that has ended, and before it forgets: so a second
+ * try after a crash writes the same bytes. A disk that does not take it ends nothing: see {@link Receipts}. A10 with
+ * keep-undo, every block that is overwritten or deleted was copied before the fence goes up and the first write,
+ * while it was the base; the manifest of an undo set is written when all of the batch is there.
  */
 public final class Applier {
     /**
@@ -48,7 +52,10 @@ public final class Applier {
     /** Of a batch that has ended in another way than being applied: its reason in the journal. */
     static final String DISCARDED = "discarded";
 
-    private final Rooms rooms;
+    /** As {@link #DISCARDED}, of one that another host has applied: that one has the receipt. */
+    static final String ELSEWHERE = "applied elsewhere";
+
+    private volatile Rooms rooms;
 
     /** Waits between attempts: a thread's sleep in the daemon, a step of its clock in a simulator. */
     public interface Pauses {
@@ -72,13 +79,19 @@ public final class Applier {
             int memoryKib,
             Semaphore memory,
             FenceWait fenceWait,
-            Pauses pauses) {
+            Pauses pauses,
+            Receipts receipts) {
         /** A7. */
         Rooms under(BatchLocks locks) {
             var locked = new LockedStore(store, locks);
+            return with(locked, new ConditionalWrite(locked), concurrency, fenceWait);
+        }
+
+        private Rooms with(
+                ObjectStore store, ConditionalWrite writes, int concurrency, FenceWait fenceWait) {
             return new Rooms(
-                    locked,
-                    new ConditionalWrite(locked),
+                    store,
+                    writes,
                     journal,
                     disk,
                     blockCache,
@@ -87,13 +100,15 @@ public final class Applier {
                     memoryKib,
                     memory,
                     fenceWait,
-                    pauses);
+                    pauses,
+                    receipts);
         }
     }
 
     /**
      * @param blockCache blocks that the batch has read already; none after a crash
      * @param concurrency objects in flight, over all batches as far as {@code executor} goes
+     * @param receipts where batches that end leave one
      * @param memoryBytes heap for blocks in flight, over all batches; a block takes up to four times its
      *     size, so fewer of the largest are in flight
      */
@@ -106,7 +121,8 @@ public final class Applier {
             int concurrency,
             long memoryBytes,
             FenceWait fenceWait,
-            Pauses pauses) {
+            Pauses pauses,
+            Receipts receipts) {
         int memoryKib = (int) Math.min(Integer.MAX_VALUE, memoryBytes / 1024);
         this.rooms =
                 new Rooms(
@@ -120,7 +136,14 @@ public final class Applier {
                         memoryKib,
                         new Semaphore(memoryKib, true),
                         fenceWait,
-                        pauses);
+                        pauses,
+                        receipts);
+    }
+
+    /** For batches whose apply starts after this. */
+    public void use(int concurrency, FenceWait fenceWait) {
+        Rooms before = rooms;
+        rooms = before.with(before.store(), before.writes(), concurrency, fenceWait);
     }
 
     /**
@@ -139,16 +162,11 @@ public final class Applier {
             BooleanSupplier stop)
             throws IOException {
         if (batch.state() == BatchRecord.State.ENDED) {
-            return end(
-                    batch,
-                    folder,
-                    locks,
-                    batch.reason().equals(DISCARDED)
-                            ? new ApplyOutcome.Discarded()
-                            : new ApplyOutcome.Applied());
+            return end(batch, folder, locks, batch.reason());
         }
         boolean discarded = batch.state() == BatchRecord.State.DISCARDED;
-        try (var work = new BatchWork(rooms.under(locks), batch, folder, progress)) {
+        try (var work =
+                new BatchWork(rooms.under(locks), batch, folder, locks.isResumed(), progress)) {
             try {
                 patience(batch).answered(() -> confirmed(locks));
                 if (!discarded) {
@@ -181,11 +199,7 @@ public final class Applier {
                 return quarantine(work, batch, String.valueOf(e.getMessage()));
             }
         }
-        return end(
-                batch,
-                folder,
-                locks,
-                discarded ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied());
+        return end(batch, folder, locks, discarded ? DISCARDED : "");
     }
 
     /**
@@ -203,14 +217,7 @@ public final class Applier {
             Optional<String> finished = copies(rooms).finished(batch.id());
             if (finished.isPresent()) {
                 boolean discarded = finished.get().equals(DISCARDED);
-                return Optional.of(
-                        end(
-                                batch,
-                                folder,
-                                locks,
-                                discarded
-                                        ? new ApplyOutcome.Discarded()
-                                        : new ApplyOutcome.Applied()));
+                return Optional.of(end(batch, folder, locks, discarded ? DISCARDED : ELSEWHERE));
             }
             return finisher.map(
                     lock ->
@@ -302,23 +309,32 @@ public final class Applier {
         return new ApplyOutcome.Quarantined(reason, quarantined);
     }
 
-    /** A4, A7. It may be called again after a crash in it; nothing of the batch is left when it has ended. */
-    private ApplyOutcome end(
-            BatchRecord batch, BatchFolder folder, BatchLocks locks, ApplyOutcome outcome)
+    /**
+     * A4, A7, A9. It may be called again after a crash in it; nothing of the batch is left when it has ended.
+     *
+     * @param how {@link #DISCARDED}, {@link #ELSEWHERE}, or empty
+     */
+    private ApplyOutcome end(BatchRecord batch, BatchFolder folder, BatchLocks locks, String how)
             throws IOException {
-        String how = outcome instanceof ApplyOutcome.Discarded ? DISCARDED : "";
-        BatchRecord ended = batch.with(BatchRecord.State.ENDED, how, false);
+        BatchRecord ended = batch.with(BatchRecord.State.ENDED, how, batch.force());
+        if (ended.endedAtMillis() == 0) {
+            ended = ended.endedAt(locks.now().toEpochMilli(), locks.isResumed());
+        }
         rooms.journal().update(ended);
         folder.delete();
+        if (!how.equals(ELSEWHERE)) {
+            rooms.receipts().write(ended, rooms.journal());
+        }
         try {
-            patience(batch).answered(() -> withoutCopies(ended, locks));
+            BatchRecord over = ended;
+            patience(batch).answered(() -> withoutCopies(over, locks));
             patience(batch).answered(() -> released(locks));
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             return new ApplyOutcome.Waiting(
                     "it is over, but its locks cannot be released now: " + e.getMessage(), ended);
         }
         rooms.journal().forget(batch.id());
-        return outcome;
+        return how.equals(DISCARDED) ? new ApplyOutcome.Discarded() : new ApplyOutcome.Applied();
     }
 
     /** A8. While another daemon finishes the batch, the copy is that one's. */

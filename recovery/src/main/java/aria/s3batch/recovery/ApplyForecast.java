@@ -20,6 +20,8 @@ import java.util.Optional;
  * @param puts the lock's among them, when it says that the batch is committed; not its signs of life
  * @param bytesUp decoded bytes: a compressed table sends less
  * @param bytesStaged of the staged pages
+ * @param blocksReplaced blocks in S3 that are overwritten or deleted: with keep-undo each is copied there first
+ * @param bytesReplaced of these, decoded
  */
 public record ApplyForecast(
         long pages,
@@ -32,13 +34,16 @@ public record ApplyForecast(
         long puts,
         long bytesDown,
         long bytesUp,
-        long bytesStaged) {
+        long bytesStaged,
+        long blocksReplaced,
+        long bytesReplaced) {
 
-    public static final ApplyForecast NOTHING = new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    public static final ApplyForecast NOTHING =
+            new ApplyForecast(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /** Of a definition of which a batch changes nothing, while it changes another: it is locked as well. */
     public static final ApplyForecast LOCK_ALONE =
-            new ApplyForecast(0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0);
+            new ApplyForecast(0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0);
 
     /**
      * @param pages of this table, sealed for as long as the call takes
@@ -70,17 +75,21 @@ public record ApplyForecast(
         List<BlockRecord> touched =
                 ApplyPlan.blocks(record.geometry(), record.index(), record.data(), pages);
         if (touched.isEmpty() && !headerChanged) {
-            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            return new ApplyForecast(table.cache().pages(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
         long created = 0;
         long deletes = 0;
         long gets = 0;
         long bytesDown = 0;
         long bytesUp = 0;
+        long replaced = 0;
+        long bytesReplaced = 0;
         for (BlockRecord block : touched) {
             int newLength = record.newLength(block.block());
             int baseLength = record.baseLength(block.block());
             bytesUp += newLength;
+            replaced += baseLength > 0 ? 1 : 0;
+            bytesReplaced += baseLength;
             if (newLength == 0) {
                 deletes++;
             } else if (baseLength == 0) {
@@ -127,7 +136,9 @@ public record ApplyForecast(
                 copies + blocks + headersPut + definitionsPut + definitions,
                 bytesDown,
                 bytesUp,
-                table.cache().pages() * record.geometry().pageBytes());
+                table.cache().pages() * record.geometry().pageBytes(),
+                replaced,
+                bytesReplaced);
     }
 
     /** Objects that a copy in the bucket would have, the record included. */
@@ -159,6 +170,8 @@ public record ApplyForecast(
                 puts + other.puts,
                 bytesDown + other.bytesDown,
                 bytesUp + other.bytesUp,
-                bytesStaged + other.bytesStaged);
+                bytesStaged + other.bytesStaged,
+                blocksReplaced + other.blocksReplaced,
+                bytesReplaced + other.bytesReplaced);
     }
 }

@@ -13,6 +13,17 @@ public final class ApplyProgress {
     private final AtomicLong bytesPut = new AtomicLong();
     private final AtomicLong waitedNanos = new AtomicLong();
 
+    private volatile boolean copiesBegun;
+
+    void beginCopies() {
+        copiesBegun = true;
+    }
+
+    /** Whether copies of blocks were asked for, so that some may still be made. */
+    boolean hasBegunCopies() {
+        return copiesBegun;
+    }
+
     void begin(long objects, long objectsDone) {
         total.set(objects);
         done.set(objectsDone);

@@ -1,6 +1,12 @@
 package aria.s3batch.recovery;
 
+import aria.s3batch.format.BlockName;
 import aria.s3batch.format.TableName;
+import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.PutOutcome;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -8,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -15,6 +22,8 @@ import java.util.function.BooleanSupplier;
  * {@link DefinitionWork}, what blocks do in {@link TableWork}. For one thread.
  */
 final class BatchWork implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(BatchWork.class);
+
     /** How long a wait may overlook that it is to stop. */
     private static final Duration WAIT_STEP = Duration.ofMillis(100);
 
@@ -30,6 +39,7 @@ final class BatchWork implements AutoCloseable {
     private final Patience patience;
     private final BatchRecord batch;
     private final ApplyProgress progress;
+    private final boolean recovered;
 
     /** Whether an earlier try had begun to raise the fence, or to lower it. */
     private final boolean resumed;
@@ -37,12 +47,26 @@ final class BatchWork implements AutoCloseable {
     /** Whether an earlier try had written all blocks, and so may have begun to put back headers. */
     private final boolean publishing;
 
+    /** In the order of the batch. */
+    private final List<TableWork> all = new ArrayList<>();
+
+    /** Those of {@link #all} that the batch changes. */
     private final List<TableWork> tables = new ArrayList<>();
+
     private final List<DefinitionWork> definitions = new ArrayList<>();
     private Fence fence;
 
-    BatchWork(Applier.Rooms rooms, BatchRecord batch, BatchFolder folder, ApplyProgress progress)
+    /**
+     * @param recovered whether an earlier process may have begun
+     */
+    BatchWork(
+            Applier.Rooms rooms,
+            BatchRecord batch,
+            BatchFolder folder,
+            boolean recovered,
+            ApplyProgress progress)
             throws IOException {
+        this.recovered = recovered;
         this.rooms = rooms;
         this.batch = batch;
         this.progress = progress;
@@ -61,6 +85,7 @@ final class BatchWork implements AutoCloseable {
                             rooms.journal().blocks(batch.id(), i),
                             rooms.journal().objectsDone(batch.id(), i),
                             progress);
+            all.add(table);
             if (table.isTouched()) {
                 tables.add(table);
                 TableName base = table.table().base().table().base();
@@ -96,6 +121,9 @@ final class BatchWork implements AutoCloseable {
                 table.verifyPages(stop);
             }
         }
+        if (batch.keepUndo() && !batch.force() && !blocksWritten) {
+            layAside(stop);
+        }
         if (batch.readers() == Readers.FENCE) {
             raiseFence(stop);
         }
@@ -119,6 +147,67 @@ final class BatchWork implements AutoCloseable {
             }
             deleteCopies();
         }
+        if (batch.keepUndo() && !batch.force()) {
+            completeUndo();
+        }
+    }
+
+    /**
+     * A10. Once: when the note of it is there, blocks may have been written since. Of an earlier try copies may
+     * still be made: they are waited for, so that none is of what is written next.
+     */
+    private void layAside(BooleanSupplier stop) throws IOException {
+        String noteKey = UndoSet.beforeKey(batch.id());
+        if (recovered || progress.hasBegunCopies()) {
+            await(LATE_WRITE, stop);
+        }
+        if (patience.answered(() -> rooms.store().head(noteKey)).isPresent()) {
+            return;
+        }
+        progress.beginCopies();
+        List<SortedMap<BlockName, UndoSet.Copy>> copies;
+        try {
+            copies = copies(stop);
+            while (patience.copyMayBeLate()) {
+                patience.forgetLateCopies();
+                await(LATE_WRITE, stop);
+                copies = copies(stop);
+            }
+        } catch (UndoLostException e) {
+            log.atWarn()
+                    .addKeyValue("batch", batch.id())
+                    .log("what it had laid aside was deleted by others; it cannot be undone");
+            return;
+        }
+        byte[] note = UndoSet.encode(new UndoSet.Before(batch, copies));
+        Condition condition = Condition.ifAbsent();
+        while (patience.put(noteKey, note, condition)
+                instanceof PutOutcome.ForeignWrite foreign) { // sent by a process that was killed
+            String etag = foreign.foundEtag();
+            condition = etag == null ? Condition.ifAbsent() : Condition.ifMatch(etag);
+        }
+    }
+
+    private List<SortedMap<BlockName, UndoSet.Copy>> copies(BooleanSupplier stop)
+            throws IOException {
+        List<SortedMap<BlockName, UndoSet.Copy>> copies = new ArrayList<>();
+        for (TableWork table : all) {
+            copies.add(table.copyBlocks(stop));
+        }
+        return copies;
+    }
+
+    /** A10. All of the batch is there, and the journal knows of every object. */
+    private void completeUndo() throws IOException {
+        if (patience.answered(() -> rooms.store().head(UndoSet.beforeKey(batch.id()))).isEmpty()) {
+            return; // deleted by others
+        }
+        List<Map<String, DoneObject>> written = new ArrayList<>();
+        for (int i = 0; i < batch.tables().size(); i++) {
+            written.add(rooms.journal().objectsDone(batch.id(), i));
+        }
+        byte[] manifest = UndoSet.encodeManifest(batch.id(), written);
+        patience.put(UndoSet.manifestKey(batch.id()), manifest, Condition.always());
     }
 
     /**

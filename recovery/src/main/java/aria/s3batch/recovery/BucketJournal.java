@@ -19,7 +19,6 @@ import aria.s3batch.s3block.StoredObject;
 
 import org.jspecify.annotations.Nullable;
 
-import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -31,7 +30,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
-import java.util.zip.CRC32C;
 
 /**
  * Copies of committed batches in the bucket, from which another host can finish them. Safe for use by many
@@ -47,7 +45,7 @@ import java.util.zip.CRC32C;
  *   offset size type field
  *        0    2 u16  magic     0xA353
  *        2    1 u8   kind      6
- *        3    1 u8   version   1
+ *        3    1 u8   version   3, of the batch in it; 1 and 2 are read, too
  *        4    n -    body      text owner, text host: who commits it;
  *                              batch: see {@link RecordCodec};
  *                              for each of its tables u32 blocks, then each: u8 0 index, 1 data,
@@ -246,7 +244,7 @@ public final class BucketJournal {
             body = null;
             byte[] image = filled == full.length ? full : Arrays.copyOf(full, filled);
             String key = pagesKey(batch.id(), batch.copy(), objects.size());
-            objects.add(new PageObject(image.length, crc32c(image)));
+            objects.add(new PageObject(image.length, Crc32c.of(image)));
             boolean started = false;
             try {
                 started =
@@ -280,12 +278,6 @@ public final class BucketJournal {
             body = null;
             closeFile();
         }
-    }
-
-    private static int crc32c(byte[] bytes) {
-        var crc = new CRC32C();
-        crc.update(bytes);
-        return (int) crc.getValue();
     }
 
     private void put(String key, byte[] body, BatchId batch) throws IOException {
@@ -373,7 +365,7 @@ public final class BucketJournal {
     }
 
     private static Copy decode(BatchId id, String key, byte[] body) throws IOException {
-        DataInputStream in = JournalValue.open(Kind.COPY, key.getBytes(UTF_8), body);
+        JournalValue.Opened in = JournalValue.open(Kind.COPY, key.getBytes(UTF_8), body);
         String owner = JournalValue.readText(in);
         String host = JournalValue.readText(in);
         BatchRecord batch = RecordCodec.readBatch(id, in);
@@ -506,7 +498,7 @@ public final class BucketJournal {
                 throw new DamagedCopyException(
                         key(), expected.bytes() + " bytes", found.length + " bytes");
             }
-            int crc = crc32c(found);
+            int crc = Crc32c.of(found);
             if (crc != expected.crc32c()) {
                 throw new DamagedCopyException(
                         key(), "CRC-32C %08x".formatted(expected.crc32c()), "%08x".formatted(crc));

@@ -37,12 +37,14 @@ public interface CommitJournal extends AutoCloseable {
      * again by reading the object.
      *
      * @param object its name below the table's prefix: {@code aria}, {@code data/000003}
-     * @param etag as written; empty for a deleted block
      */
-    void objectDone(BatchId batch, int table, String object, String etag) throws IOException;
+    void objectDone(BatchId batch, int table, String object, DoneObject done) throws IOException;
 
-    /** The objects of a table noted as done, with the ETag written. */
-    Map<String, String> objectsDone(BatchId batch, int table) throws IOException;
+    /** The objects of a table noted as done. */
+    Map<String, DoneObject> objectsDone(BatchId batch, int table) throws IOException;
+
+    /** On return all that {@link #objectDone} has noted survives power loss, as after any synced write. */
+    void syncDone() throws IOException;
 
     /** Replaces what conditions hold for one block, durably: for an operator's force. */
     void rebase(BatchId batch, int table, BlockRecord block) throws IOException;

@@ -104,6 +104,16 @@ public final class Committer {
                     && blocks.stream().allMatch(List::isEmpty);
         }
 
+        /** The same, asked for by a user of this name. */
+        public Checked by(String user) {
+            return new Checked(folder, batch.committedBy(user), blocks, tables);
+        }
+
+        /** The same, with what is needed to undo it left behind or not. */
+        public Checked keepingUndo(boolean keep) {
+            return new Checked(folder, batch.keepingUndo(keep), blocks, tables);
+        }
+
         private Checked withCopy(String name) {
             return new Checked(folder, batch.withCopy(name, false), blocks, tables);
         }
@@ -154,9 +164,13 @@ public final class Committer {
                         BatchRecord.State.COMMITTED,
                         clock.millis(),
                         "",
+                        "",
                         false,
                         readers,
                         "",
+                        false,
+                        0,
+                        false,
                         false,
                         List.copyOf(definitions.values()),
                         records);

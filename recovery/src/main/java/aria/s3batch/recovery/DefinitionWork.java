@@ -26,7 +26,7 @@ import java.util.List;
  * frm} hangs. So {@code frm} is deleted first and written last.
  */
 final class DefinitionWork {
-    private static final String FRM = "frm";
+    static final String FRM = "frm";
 
     private final Applier.Rooms rooms;
     private final Patience patience;
@@ -327,6 +327,9 @@ final class DefinitionWork {
             }
         }
         if (renewed != null) {
+            // When frm is there, blocks are not looked at again: what is noted of them must not be
+            // lost.
+            rooms.journal().syncDone();
             noteDone(FRM, put(frmKey, renewed, frmEtag, true));
             published = true;
         }

@@ -10,13 +10,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 
 /**
- * The frame around every value in the journal. Big-endian, as keys are. Since format 1.
+ * The frame around every value in the journal. Big-endian, as keys are. Since format 1; the version counts
+ * for each kind since format 4.
  *
  * <pre>
  * offset size type field    meaning
  *      0    2 u16  magic    0xA353
- *      2    1 u8   kind     1 batch, 2 page table of a block, 3 object done, 4 journal format, 5 fence, 6 copy
- *      3    1 u8   version  1
+ *      2    1 u8   kind     1 batch, 2 page table of a block, 3 object done, 4 journal format, 5 fence, 6 copy,
+ *                          7 undo, 8 undo manifest
+ *      3    1 u8   version  of the body: 3 of batch and copy, 2 of object done, 1 of the others; older ones are read
  *      4    n -    body     see {@link RecordCodec}
  *  4 + n    4 u32  crc      CRC-32C of key, then bytes [0, 4 + n)
  * </pre>
@@ -25,23 +27,44 @@ import java.util.zip.CRC32C;
  */
 final class JournalValue {
     private static final int MAGIC = 0xA353;
-    private static final int VERSION = 1;
     private static final int FRAME_BYTES = 8;
 
     /** What a value holds; stored by code. */
     enum Kind {
-        BATCH(1),
-        BLOCK(2),
-        OBJECT_DONE(3),
-        FORMAT(4),
-        FENCE(5),
+        BATCH(1, 3),
+        BLOCK(2, 1),
+        OBJECT_DONE(3, 2),
+        FORMAT(4, 1),
+        FENCE(5, 1),
         /** In the bucket, see {@link BucketJournal}. */
-        COPY(6);
+        COPY(6, 3),
+        /** In the bucket, see {@link UndoSet}. Its batch is of the version of the others. */
+        UNDO(7, 3),
+        /** Likewise. */
+        UNDO_MANIFEST(8, 1);
 
         private final int code;
 
-        Kind(int code) {
+        /** In which bodies are written; those of all before are read. */
+        private final int version;
+
+        Kind(int code, int version) {
             this.code = code;
+            this.version = version;
+        }
+    }
+
+    /** The body of a value, and its version. */
+    static final class Opened extends DataInputStream {
+        private final int version;
+
+        Opened(byte[] value, int version) {
+            super(new ByteArrayInputStream(value, 4, value.length - FRAME_BYTES));
+            this.version = version;
+        }
+
+        int version() {
+            return version;
         }
     }
 
@@ -56,7 +79,7 @@ final class JournalValue {
         var out = new DataOutputStream(bytes);
         out.writeShort(MAGIC);
         out.writeByte(kind.code);
-        out.writeByte(VERSION);
+        out.writeByte(kind.version);
         body.writeTo(out);
         out.writeInt(crc(key, bytes.toByteArray(), bytes.size()));
         return bytes.toByteArray();
@@ -67,8 +90,7 @@ final class JournalValue {
      *
      * @throws CorruptJournalException not a value of this kind, under this key
      */
-    static DataInputStream open(Kind kind, byte[] key, byte[] value)
-            throws CorruptJournalException {
+    static Opened open(Kind kind, byte[] key, byte[] value) throws CorruptJournalException {
         String place = "row " + describe(key);
         if (value.length < FRAME_BYTES) {
             throw new CorruptJournalException(place, value.length + " bytes", null);
@@ -83,13 +105,13 @@ final class JournalValue {
         int magic = framed.getShort(0) & 0xffff;
         int foundKind = framed.get(2) & 0xff;
         int version = framed.get(3) & 0xff;
-        if (magic != MAGIC || foundKind != kind.code || version != VERSION) {
+        if (magic != MAGIC || foundKind != kind.code || version < 1 || version > kind.version) {
             throw new CorruptJournalException(
                     place,
                     "magic %04x, kind %d, version %d".formatted(magic, foundKind, version),
                     null);
         }
-        return new DataInputStream(new ByteArrayInputStream(value, 4, value.length - FRAME_BYTES));
+        return new Opened(value, version);
     }
 
     private static int crc(byte[] key, byte[] value, int length) {

@@ -9,10 +9,8 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -78,25 +76,25 @@ public record Outlook(
         }
 
         Outlook run() throws IOException {
-            Map<TableName, String> definitionsDone = new HashMap<>();
+            Set<TableName> definitionsDone = new HashSet<>();
             for (int i = 0; i < batch.tables().size(); i++) {
                 TableRecord table = batch.tables().get(i);
                 List<BlockRecord> blocks = rooms.journal().blocks(batch.id(), i);
-                Map<String, String> done = rooms.journal().objectsDone(batch.id(), i);
+                Set<String> done = rooms.journal().objectsDone(batch.id(), i).keySet();
                 if (!table.headerChanged() && blocks.isEmpty()) {
                     continue;
                 }
                 TableName definition = table.base().table().base();
                 definitionsSeen.add(definition);
-                if (done.get("frm") != null) {
-                    definitionsDone.put(definition, done.get("frm"));
+                if (done.contains(DefinitionWork.FRM)) {
+                    definitionsDone.add(definition);
                 }
                 look(table, blocks, done);
             }
             for (DefinitionRecord definition : batch.definitions()) {
                 if (definitionsSeen.contains(definition.table())) {
                     String key = new ObjectNames(definition.table()).frm();
-                    boolean done = definitionsDone.containsKey(definition.table());
+                    boolean done = definitionsDone.contains(definition.table());
                     look(key, definition.frmEtag(), done, false, true, false);
                 }
             }
@@ -110,17 +108,17 @@ public record Outlook(
                     fence);
         }
 
-        private void look(TableRecord table, List<BlockRecord> blocks, Map<String, String> done) {
+        private void look(TableRecord table, List<BlockRecord> blocks, Set<String> done) {
             var names = new ObjectNames(table.base().table());
             for (BlockRecord block : blocks) {
                 String key = names.block(block.block());
-                boolean noted = done.containsKey(block.block().toString());
+                boolean noted = done.contains(block.block().toString());
                 boolean deletes = table.deletes(block);
                 // a block that is to go may be gone
                 boolean needed = !deletes && table.needsBase(block);
                 look(key, block.baseEtag(), noted, deletes, false, needed);
             }
-            boolean noted = done.containsKey(ObjectNames.HEADER);
+            boolean noted = done.contains(ObjectNames.HEADER);
             look(
                     names.header(),
                     table.base().headerEtag(),

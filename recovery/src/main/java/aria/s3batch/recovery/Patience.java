@@ -35,6 +35,7 @@ final class Patience {
     private final Applier.Pauses pauses;
     private volatile boolean deleteMayBeLate;
     private volatile boolean creationMayBeLate;
+    private volatile boolean copyMayBeLate;
 
     Patience(BatchId batch, ConditionalWrite writes, Applier.Pauses pauses) {
         this.batch = batch;
@@ -92,6 +93,19 @@ final class Patience {
     /** As {@link #deleteMayBeLate}, of a PUT that asked for nothing to be there. */
     boolean creationMayBeLate() {
         return creationMayBeLate;
+    }
+
+    void noteLateCopy() {
+        copyMayBeLate = true;
+    }
+
+    void forgetLateCopies() {
+        copyMayBeLate = false;
+    }
+
+    /** Whether a copy inside the bucket was asked for that had no clear answer, and may be made later. */
+    boolean copyMayBeLate() {
+        return copyMayBeLate;
     }
 
     /**

@@ -22,20 +22,23 @@ import java.util.function.ToIntFunction;
 
 /**
  * Bodies of journal values. Big-endian; {@code bytes} and {@code text} are a u32 length, then so many
- * bytes (text in UTF-8). Since format 3.
+ * bytes (text in UTF-8). Of what is {@code [2: ...]} a value of version 1 has
+ * nothing (format 3), and so on.
  *
  * <pre>
  * batch:  u8 state, u64 committedAtMillis, text reason, u8 force, u8 readers,
  *         text copy in the bucket, u8 rescued,
+ *         [2: text user, u64 endedAtMillis, u8 recovered,] [3: u8 keepUndo,]
  *         u16 definitions, then each: text database, text table, bytes frm, text its ETag,
  *         bytes new version (16, or none),
  *         u16 tables, then each: text database, text table, bytes base header, text its ETag,
  *         bytes new header, then for index and data: u64 baseBytes, u64 keptBytes, u64 bytes
  * block:  u8 whether a base ETag follows, text base ETag, u32 pages, then each page:
  *         u16 page in block, u32 slot, u32 CRC-32C
- * done:   text ETag
+ * done:   text ETag, [2: u8 1 if there is a CRC-32C of what was written, plus 2 if of what was replaced,
+ *         u32 the one, u32 the other; 0 where there is none]
  * fence:  u8 0 down, 1 rising, 2 up
- * format: u32 3
+ * format: u32 4
  * </pre>
  */
 final class RecordCodec {
@@ -49,6 +52,10 @@ final class RecordCodec {
         out.writeByte(batch.readers().code());
         writeText(out, batch.copy());
         out.writeBoolean(batch.rescued());
+        writeText(out, batch.user());
+        out.writeLong(batch.endedAtMillis());
+        out.writeBoolean(batch.recovered());
+        out.writeBoolean(batch.keepUndo());
         out.writeShort(batch.definitions().size());
         for (DefinitionRecord definition : batch.definitions()) {
             write(definition.table(), out);
@@ -68,7 +75,10 @@ final class RecordCodec {
         }
     }
 
-    static BatchRecord readBatch(BatchId id, DataInputStream in) throws IOException {
+    /**
+     * @param in at the batch, in a value of the version of which its kind is
+     */
+    static BatchRecord readBatch(BatchId id, JournalValue.Opened in) throws IOException {
         BatchRecord.State state =
                 ofCode(BatchRecord.State.values(), BatchRecord.State::code, in, "batch state");
         long committedAtMillis = in.readLong();
@@ -77,6 +87,11 @@ final class RecordCodec {
         Readers readers = ofCode(Readers.values(), Readers::code, in, "readers");
         String copy = readText(in);
         boolean rescued = in.readBoolean();
+        boolean receipted = in.version() >= 2;
+        String user = receipted ? readText(in) : "";
+        long endedAtMillis = receipted ? in.readLong() : 0;
+        boolean recovered = receipted && in.readBoolean();
+        boolean keepUndo = in.version() >= 3 && in.readBoolean();
         int definitionCount = in.readUnsignedShort();
         Map<TableName, DefinitionRecord> definitions = new LinkedHashMap<>();
         for (int i = 0; i < definitionCount; i++) {
@@ -112,11 +127,15 @@ final class RecordCodec {
                 id,
                 state,
                 committedAtMillis,
+                user,
                 reason,
                 force,
                 readers,
                 copy,
                 rescued,
+                endedAtMillis,
+                recovered,
+                keepUndo,
                 List.copyOf(definitions.values()),
                 tables);
     }
@@ -154,6 +173,27 @@ final class RecordCodec {
 
     private static FileLengths readLengths(DataInputStream in) throws IOException {
         return new FileLengths(in.readLong(), in.readLong(), in.readLong());
+    }
+
+    static void write(DoneObject done, DataOutputStream out) throws IOException {
+        Integer crc = done.crc32c();
+        Integer baseCrc = done.baseCrc32c();
+        writeText(out, done.etag());
+        out.writeByte((crc == null ? 0 : 1) + (baseCrc == null ? 0 : 2));
+        out.writeInt(crc == null ? 0 : crc);
+        out.writeInt(baseCrc == null ? 0 : baseCrc);
+    }
+
+    static DoneObject readDone(JournalValue.Opened in) throws IOException {
+        String etag = readText(in);
+        if (in.version() < 2) {
+            return DoneObject.of(etag);
+        }
+        int there = in.readUnsignedByte();
+        int crc = in.readInt();
+        int baseCrc = in.readInt();
+        return new DoneObject(
+                etag, (there & 1) == 0 ? null : crc, (there & 2) == 0 ? null : baseCrc);
     }
 
     static void write(BlockRecord block, DataOutputStream out) throws IOException {

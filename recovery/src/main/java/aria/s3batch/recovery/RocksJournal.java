@@ -49,7 +49,11 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * its {@link BatchFolder}, written before the commit is answered.
  */
 public final class RocksJournal implements CommitJournal {
-    private static final int FORMAT = 3;
+    private static final int FORMAT = 4;
+
+    /** Read as it is; what is written to it from now on is of {@link #FORMAT}. */
+    private static final int FORMAT_BEFORE = 3;
+
     private static final byte[] FORMAT_KEY = {'F'};
     private static final long WRITE_BUFFER_BYTES = 8 << 20;
 
@@ -151,7 +155,11 @@ public final class RocksJournal implements CommitJournal {
 
     private void checkFormat(boolean writable) throws IOException {
         byte[] value = read("read the format", () -> db.get(FORMAT_KEY));
-        if (value == null) {
+        int found =
+                value == null
+                        ? FORMAT_BEFORE
+                        : JournalValue.open(Kind.FORMAT, FORMAT_KEY, value).readInt();
+        if (found == FORMAT_BEFORE) {
             if (writable) {
                 byte[] written =
                         JournalValue.frame(Kind.FORMAT, FORMAT_KEY, out -> out.writeInt(FORMAT));
@@ -159,7 +167,6 @@ public final class RocksJournal implements CommitJournal {
             }
             return;
         }
-        int found = JournalValue.open(Kind.FORMAT, FORMAT_KEY, value).readInt();
         if (found != FORMAT) {
             throw new IOException(
                     ("the journal in %s has format %d, this version reads %d: another version wrote"
@@ -192,8 +199,9 @@ public final class RocksJournal implements CommitJournal {
                 (key, value) -> {
                     ByteBuffer id = ByteBuffer.wrap(key, 1, BatchId.BYTES);
                     var batch = new BatchId(id.getLong(), id.getLong());
-                    DataInputStream body = JournalValue.open(Kind.BATCH, key, value);
-                    batches.add(RecordCodec.readBatch(batch, body));
+                    batches.add(
+                            RecordCodec.readBatch(
+                                    batch, JournalValue.open(Kind.BATCH, key, value)));
                 });
         return batches;
     }
@@ -213,28 +221,34 @@ public final class RocksJournal implements CommitJournal {
     }
 
     @Override
-    public void objectDone(BatchId batch, int table, String object, String etag)
+    public void objectDone(BatchId batch, int table, String object, DoneObject done)
             throws IOException {
         byte[] name = object.getBytes(StandardCharsets.UTF_8);
         byte[] key = tableKey('D', batch, table, name.length).put(name).array();
         byte[] value =
-                JournalValue.frame(Kind.OBJECT_DONE, key, out -> JournalValue.writeText(out, etag));
+                JournalValue.frame(Kind.OBJECT_DONE, key, out -> RecordCodec.write(done, out));
         write("note " + object + " as done", () -> db.put(unsynced, key, value));
     }
 
     @Override
-    public Map<String, String> objectsDone(BatchId batch, int table) throws IOException {
+    public Map<String, DoneObject> objectsDone(BatchId batch, int table) throws IOException {
         byte[] prefix = tableKey('D', batch, table, 0).array();
-        Map<String, String> done = new LinkedHashMap<>();
+        Map<String, DoneObject> done = new LinkedHashMap<>();
         scan(
                 prefix,
                 (key, value) -> {
                     int length = key.length - prefix.length;
                     String object = new String(key, prefix.length, length, StandardCharsets.UTF_8);
-                    DataInputStream body = JournalValue.open(Kind.OBJECT_DONE, key, value);
-                    done.put(object, JournalValue.readText(body));
+                    done.put(
+                            object,
+                            RecordCodec.readDone(JournalValue.open(Kind.OBJECT_DONE, key, value)));
                 });
         return done;
+    }
+
+    @Override
+    public void syncDone() throws IOException {
+        write("sync", db::syncWal);
     }
 
     @Override

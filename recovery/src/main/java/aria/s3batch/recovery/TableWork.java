@@ -12,8 +12,10 @@ import aria.s3batch.format.TableGeometry;
 import aria.s3batch.s3block.BaseBlock;
 import aria.s3batch.s3block.BlockRewrite;
 import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.ConditionalWrite;
 import aria.s3batch.s3block.DeleteOutcome;
 import aria.s3batch.s3block.ObjectVersion;
+import aria.s3batch.s3block.PutAnswer;
 import aria.s3batch.s3block.PutOutcome;
 import aria.s3batch.s3block.StoreBusyException;
 import aria.s3batch.s3block.StoreUnreachableException;
@@ -28,6 +30,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -47,7 +51,7 @@ final class TableWork implements AutoCloseable {
     private final TableGeometry geometry;
     private final ObjectNames names;
     private final List<BlockRecord> blocks;
-    private final Map<String, String> done;
+    private final Map<String, DoneObject> done;
     private final ApplyProgress progress;
     private @Nullable PageFile pageFile;
 
@@ -63,7 +67,7 @@ final class TableWork implements AutoCloseable {
             BatchFolder folder,
             int number,
             List<BlockRecord> blocks,
-            Map<String, String> done,
+            Map<String, DoneObject> done,
             ApplyProgress progress) {
         this.rooms = rooms;
         this.patience = patience;
@@ -101,7 +105,8 @@ final class TableWork implements AutoCloseable {
 
     /** The ETag under which an object of the table was noted as done before this apply; null if not. */
     @Nullable String doneEtag(String object) {
-        return done.get(object);
+        DoneObject noted = done.get(object);
+        return noted == null ? null : noted.etag();
     }
 
     private boolean isDone(BlockRecord block) {
@@ -115,8 +120,18 @@ final class TableWork implements AutoCloseable {
 
     /** Notes that an object is as the batch wants it. */
     void done(String object, String etag) throws IOException {
-        rooms.journal().objectDone(batch.id(), number, object, etag);
+        done(object, DoneObject.of(etag));
+    }
+
+    private void done(String object, DoneObject noted) throws IOException {
+        rooms.journal().objectDone(batch.id(), number, object, noted);
         progress.objectDone();
+    }
+
+    /** CRC-32C of the stored bytes of a block, as far as they were at hand; for the receipt. */
+    private static final class Crcs {
+        @Nullable Integer base;
+        @Nullable Integer written;
     }
 
     private PageFile openPages() throws IOException {
@@ -202,6 +217,48 @@ final class TableWork implements AutoCloseable {
         }
     }
 
+    /**
+     * Lays aside every block that the batch overwrites or deletes.
+     *
+     * @throws UndoLostException one is written already: what it was is gone
+     */
+    SortedMap<BlockName, UndoSet.Copy> copyBlocks(BooleanSupplier stop) throws IOException {
+        SortedMap<BlockName, UndoSet.Copy> copies = new ConcurrentSkipListMap<>();
+        List<BlockRecord> there =
+                blocks.stream().filter(block -> table.baseLength(block.block()) > 0).toList();
+        new PacedBlocks(rooms.executor(), rooms.concurrency(), patience, stop, there)
+                .run(block -> copies.put(block.block(), copied(block)));
+        return copies;
+    }
+
+    private UndoSet.Copy copied(BlockRecord block) throws IOException {
+        String key = names.block(block.block());
+        String etag = block.baseEtag();
+        if (etag == null) {
+            throw new BaseChangedException(key, null, null);
+        }
+        String copyKey = UndoSet.key(batch.id(), key);
+        @Nullable PutAnswer answer = null;
+        for (int attempt = 1; answer == null; attempt++) {
+            try {
+                answer = rooms.store().copy(key, etag, copyKey);
+            } catch (StoreBusyException e) {
+                throw e;
+            } catch (StoreUnreachableException e) {
+                patience.noteLateCopy();
+                patience.pauseOrGiveUp(attempt, e);
+            }
+        }
+        if (answer instanceof PutAnswer.Stored stored) {
+            return new UndoSet.Copy(etag, stored.etag());
+        }
+        Optional<ObjectVersion> now = patience.answered(() -> rooms.store().head(key));
+        if (now.filter(found -> rooms.writes().isWriteOf(found, batch.id())).isPresent()) {
+            throw new UndoLostException();
+        }
+        throw new BaseChangedException(key, etag, now.map(ObjectVersion::etag).orElse(null));
+    }
+
     /** Writes every block that the batch changes or creates. */
     void putBlocks(BooleanSupplier stop) throws IOException {
         forEachBlock(false, stop, this::putBlock);
@@ -240,10 +297,11 @@ final class TableWork implements AutoCloseable {
     private void putBlock(BlockRecord planned) throws IOException {
         BlockRecord block = planned;
         String key = names.block(block.block());
+        var crcs = new Crcs();
         for (int attempt = 1; ; attempt++) {
             PutOutcome outcome;
             try {
-                outcome = settled(block, key, tryBlock(block, key));
+                outcome = settled(block, key, tryBlock(block, key, crcs), crcs);
             } catch (StoreBusyException e) {
                 throw e;
             } catch (StoreUnreachableException e) {
@@ -251,7 +309,9 @@ final class TableWork implements AutoCloseable {
             }
             switch (outcome) {
                 case PutOutcome.Landed landed -> {
-                    done(block.block().toString(), landed.etag());
+                    done(
+                            block.block().toString(),
+                            new DoneObject(landed.etag(), crcs.written, crcs.base));
                     return;
                 }
                 case PutOutcome.ForeignWrite foreign -> {
@@ -259,6 +319,7 @@ final class TableWork implements AutoCloseable {
                         throw new BaseChangedException(key, block.baseEtag(), foreign.foundEtag());
                     }
                     block = block.withBaseEtag(foreign.foundEtag());
+                    crcs = new Crcs();
                     rooms.journal().rebase(batch.id(), number, block);
                 }
                 case PutOutcome.Unknown(StoreBusyException busy) -> throw busy;
@@ -267,7 +328,7 @@ final class TableWork implements AutoCloseable {
         }
     }
 
-    private PutOutcome tryBlock(BlockRecord record, String key) throws IOException {
+    private PutOutcome tryBlock(BlockRecord record, String key, Crcs crcs) throws IOException {
         // base, new bytes, and one more while the base is taken from the cache; or compressed
         // bytes, twice
         int copies = geometry.compressed() ? 4 : 3;
@@ -291,7 +352,10 @@ final class TableWork implements AutoCloseable {
                         return new PutOutcome.ForeignWrite(
                                 found == null ? null : found.version().etag());
                     }
+                    crcs.base = Crc32c.of(found.body());
                     base = decode(record.block(), found);
+                } else if (!geometry.compressed()) { // the cache has it decoded
+                    crcs.base = Crc32c.of(cached.get());
                 }
             }
             byte[] decoded =
@@ -299,6 +363,7 @@ final class TableWork implements AutoCloseable {
                             ? overlayInPlace(record, cached.get())
                             : overlay(record, base);
             byte[] body = BlockFrame.encode(decoded, decoded.length, geometry.compressed());
+            crcs.written = Crc32c.of(body);
             progress.put(body.length);
             PutOutcome outcome =
                     rooms.writes()
@@ -320,16 +385,18 @@ final class TableWork implements AutoCloseable {
      * What is not the base is ours from before a crash, or somebody else's. Ours may differ from what was
      * just sent: another zlib packs the same block otherwise.
      */
-    private PutOutcome settled(BlockRecord record, String key, PutOutcome outcome)
+    private PutOutcome settled(BlockRecord record, String key, PutOutcome outcome, Crcs crcs)
             throws IOException {
         if (!(outcome instanceof PutOutcome.ForeignWrite)) {
             return outcome;
         }
         Optional<ObjectVersion> ours = rooms.writes().landedEarlier(key, batch.id());
+        ours.flatMap(ConditionalWrite::crc32c).ifPresent(crc -> crcs.written = crc);
         if (ours.isEmpty() && batch.force()) {
             // Where metadata is dropped nothing says whose it is; to a force that is the same.
             Optional<StoredObject> found = rooms.store().get(key);
             if (found.isPresent() && isAsWanted(record, found.get().body())) {
+                crcs.written = Crc32c.of(found.get().body());
                 ours = found.map(StoredObject::version);
             }
         }

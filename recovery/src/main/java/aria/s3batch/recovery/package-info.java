@@ -5,6 +5,9 @@
  * and {@link Recovery} finds at start what a crash left and says what to apply, keep and delete. {@link
  * BaseReader} reads a table as it was when the batch began.
  *
+ * <p>{@link WholeTable} stands beside that: a table put into the bucket, or taken away, as a whole, without
+ * journal, under the same lock and in the same order.
+ *
  * <p>Nothing here owns a thread: callers bring executor, clock, disk, journal and object store, so that
  * the daemon, {@code aria_s3_batch recover} and a simulator run the same code.
  */

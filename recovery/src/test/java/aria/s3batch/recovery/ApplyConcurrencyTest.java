@@ -122,7 +122,8 @@ final class ApplyConcurrencyTest {
                             concurrency,
                             blocksInMemory * 3L * BatchCase.BLOCK,
                             FenceWait.of(Duration.ZERO),
-                            time::sleep);
+                            time::sleep,
+                            new Receipts(disk, BatchWorld.RECEIPTS));
             time.run(
                     () -> {
                         try {

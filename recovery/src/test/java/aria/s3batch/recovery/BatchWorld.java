@@ -51,8 +51,10 @@ import java.util.concurrent.RejectedExecutionException;
  */
 final class BatchWorld implements AutoCloseable {
     static final CacheDirectory CACHE_DIR = new CacheDirectory(Path.of("/cache"));
+    static final Path RECEIPTS = CACHE_DIR.root().resolve("receipts");
     static final Duration FENCE_WAIT = Duration.ofMillis(250);
     static final Duration LEASE = Duration.ofSeconds(30);
+    private static final String UNDO = "_aria_s3_batch/undo/";
     private static final String LOCKS = "_aria_s3_batch/locks/";
     static final BatchId BATCH = BatchId.of(1_700_000_000_000L, 42, 7);
 
@@ -70,6 +72,7 @@ final class BatchWorld implements AutoCloseable {
     final Recovery recovery;
     final Committer committer;
     final Applier applier;
+    final Receipts receipts;
     final CacheSpace space = new CacheSpace(1L << 30);
     final BlockCache blockCache;
     final ApplyProgress progress = new ApplyProgress();
@@ -86,7 +89,16 @@ final class BatchWorld implements AutoCloseable {
     /** Likewise, what they are to survive. */
     Durability durability = Durability.LOCAL;
 
+    /** Likewise. */
+    boolean keepUndo;
+
+    /** Of the next batch that is begun. */
+    BatchId id = BATCH;
+
     private boolean copyLeft;
+
+    /** By the clock that people read. */
+    Instant time = Instant.ofEpochSecond(1_700_000_000);
 
     /** By its clock, that passes while somebody watches. */
     private long nanos;
@@ -109,7 +121,7 @@ final class BatchWorld implements AutoCloseable {
         this.journal = journal;
         this.blockCache = new BlockCache(disk, CACHE_DIR.blockCache(), 64 << 20);
         this.recovery = new Recovery(journal, disk, CACHE_DIR);
-        InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(1_700_000_000));
+        InstantSource clock = () -> time;
         this.committer =
                 new Committer(
                         store, journal, disk, clock, Runnable::run, 4, new SplittableRandom(seed));
@@ -117,6 +129,7 @@ final class BatchWorld implements AutoCloseable {
         this.rescue =
                 new Rescue(
                         store, locks, journal, recovery, new BucketJournal(store, Runnable::run));
+        this.receipts = new Receipts(disk, RECEIPTS);
         this.applier =
                 new Applier(
                         store,
@@ -127,11 +140,12 @@ final class BatchWorld implements AutoCloseable {
                         4,
                         64 << 20,
                         FenceWait.of(FENCE_WAIT),
-                        pause -> {});
+                        pause -> {},
+                        receipts);
     }
 
     BatchFolder folder() {
-        return recovery.folder(BATCH);
+        return recovery.folder(id);
     }
 
     static void load(ObjectStore store, Map<String, byte[]> objects) throws IOException {
@@ -141,12 +155,12 @@ final class BatchWorld implements AutoCloseable {
     }
 
     List<OpenTable> begin(List<TableName> tables) throws IOException {
-        held = locks.acquire(BATCH, tables);
+        held = locks.acquire(id, tables);
         List<OpenTable> open = new ArrayList<>();
         for (TableName table : tables) {
             BaseTable base = BaseTable.read(store, table);
             int number = open.size();
-            var reader = new BaseReader(store, blockCache, FETCHES, BATCH, number, base);
+            var reader = new BaseReader(store, blockCache, FETCHES, id, number, base);
             open.add(OpenTable.of(base, reader, folder(), number, space));
         }
         begun.addAll(open);
@@ -192,7 +206,8 @@ final class BatchWorld implements AutoCloseable {
         for (OpenTable table : tables) {
             staged.add(table.cache().seal());
         }
-        Committer.Checked checked = committer.check(folder(), tables, staged, readers);
+        Committer.Checked checked =
+                committer.check(folder(), tables, staged, readers).keepingUndo(keepUndo);
         BatchLocks locked = held(checked.batch());
         try {
             dropCopies();
@@ -218,7 +233,7 @@ final class BatchWorld implements AutoCloseable {
 
     private void dropCopies() throws IOException {
         if (copyLeft) {
-            committer.dropCopies(BATCH);
+            committer.dropCopies(id);
             copyLeft = false;
         }
     }
@@ -240,6 +255,36 @@ final class BatchWorld implements AutoCloseable {
             table.cache().close();
         }
         return checked.batch();
+    }
+
+    /** Opens a batch in which another is undone, and stages it. */
+    List<OpenTable> undo(BatchId batch) throws IOException {
+        Undo undo = Undo.of(store, batch);
+        id = BatchId.of(1_700_000_000_000L, batch.low() + 1, 0);
+        List<OpenTable> open = begin(undo.tables());
+        undo.stage(open, new IntoCaches(open));
+        return open;
+    }
+
+    private record IntoCaches(List<OpenTable> open) implements Undo.Staging {
+        private TableCache cache(TableName name) {
+            return open.stream()
+                    .filter(table -> table.base().table().equals(name))
+                    .findFirst()
+                    .orElseThrow()
+                    .cache();
+        }
+
+        @Override
+        public void truncate(TableName table, TableFile file, long bytes) throws IOException {
+            cache(table).truncate(file, bytes);
+        }
+
+        @Override
+        public void pages(TableName table, TableFile file, long firstPage, ByteBuffer images)
+                throws IOException {
+            cache(table).stagePages(file, firstPage, images);
+        }
     }
 
     /** What an operator does for hosts that are gone; their batches are to be applied then. */
@@ -313,13 +358,13 @@ final class BatchWorld implements AutoCloseable {
         return decoded;
     }
 
-    /** All objects of the bucket below a prefix, but for the locks. */
+    /** All objects of the bucket below a prefix, but for the locks, and what is kept to undo batches. */
     static SortedMap<String, byte[]> objects(ObjectStore store, String prefix) throws IOException {
         List<String> keys = new ArrayList<>();
         store.list(
                 prefix,
                 object -> {
-                    if (!object.key().startsWith(LOCKS)) {
+                    if (!object.key().startsWith(LOCKS) && !object.key().startsWith(UNDO)) {
                         keys.add(object.key());
                     }
                 });
@@ -328,6 +373,12 @@ final class BatchWorld implements AutoCloseable {
             objects.put(key, store.get(key).map(StoredObject::body).orElseThrow());
         }
         return objects;
+    }
+
+    static List<String> undoObjects(ObjectStore store) throws IOException {
+        List<String> keys = new ArrayList<>();
+        store.list(UNDO, object -> keys.add(object.key()));
+        return keys;
     }
 
     static List<String> lockObjects(ObjectStore store) throws IOException {

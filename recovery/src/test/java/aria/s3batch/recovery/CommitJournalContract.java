@@ -66,9 +66,13 @@ abstract class CommitJournalContract {
                 BatchRecord.State.COMMITTED,
                 number,
                 "",
+                "",
                 false,
                 Readers.NONE,
                 "",
+                false,
+                0,
+                false,
                 false,
                 List.of(),
                 List.of());
@@ -81,7 +85,7 @@ abstract class CommitJournalContract {
         try (CommitJournal journal = create()) {
             for (JournalRows rows : List.of(one, other)) {
                 journal.commit(rows.batch(), rows.blocks());
-                journal.objectDone(rows.batch().id(), 0, "aria", "etag");
+                journal.objectDone(rows.batch().id(), 0, "aria", DoneObject.of("etag"));
             }
             journal.forget(one.batch().id());
             assertThat(journal.batches()).hasSize(1);
@@ -102,20 +106,32 @@ abstract class CommitJournalContract {
     }
 
     @Test
-    void objectsDoneAreNotedByTableWithTheirETag() throws IOException {
+    void objectsDoneAreNotedByTableWithTheirETagAndChecksums() throws IOException {
         CommitJournal journal = create();
-        journal.objectDone(id(1), 0, "data/000001", "etag-1");
-        journal.objectDone(id(1), 0, "data/000001", "etag-2");
-        journal.objectDone(id(1), 0, "index/000009", "");
-        journal.objectDone(id(1), 1, "aria", "etag-3");
-        journal.objectDone(id(1), 256, "aria", "etag-4");
-        journal.objectDone(id(2), 0, "aria", "etag-5");
+        journal.objectDone(id(1), 0, "data/000001", DoneObject.of("etag-1"));
+        var whole = new DoneObject("etag-2", -7, 0);
+        journal.objectDone(id(1), 0, "data/000001", whole);
+        journal.objectDone(id(1), 0, "data/000002", new DoneObject("etag-6", 5, null));
+        journal.objectDone(id(1), 0, "index/000009", DoneObject.of(""));
+        journal.objectDone(id(1), 1, "aria", DoneObject.of("etag-3"));
+        journal.objectDone(id(1), 256, "aria", DoneObject.of("etag-4"));
+        journal.objectDone(id(2), 0, "aria", DoneObject.of("etag-5"));
         try (CommitJournal again = reopen(journal)) {
             assertThat(again.objectsDone(id(1), 0))
-                    .isEqualTo(Map.of("data/000001", "etag-2", "index/000009", ""));
-            assertThat(again.objectsDone(id(1), 1)).isEqualTo(Map.of("aria", "etag-3"));
-            assertThat(again.objectsDone(id(1), 256)).isEqualTo(Map.of("aria", "etag-4"));
-            assertThat(again.objectsDone(id(2), 0)).isEqualTo(Map.of("aria", "etag-5"));
+                    .isEqualTo(
+                            Map.of(
+                                    "data/000001",
+                                    whole,
+                                    "data/000002",
+                                    new DoneObject("etag-6", 5, null),
+                                    "index/000009",
+                                    DoneObject.of("")));
+            assertThat(again.objectsDone(id(1), 1))
+                    .isEqualTo(Map.of("aria", DoneObject.of("etag-3")));
+            assertThat(again.objectsDone(id(1), 256))
+                    .isEqualTo(Map.of("aria", DoneObject.of("etag-4")));
+            assertThat(again.objectsDone(id(2), 0))
+                    .isEqualTo(Map.of("aria", DoneObject.of("etag-5")));
             assertThat(again.objectsDone(id(3), 0)).isEmpty();
         }
     }
@@ -163,10 +179,14 @@ abstract class CommitJournalContract {
                         rows.batch().id(),
                         BatchRecord.State.COMMITTED,
                         1,
+                        "alice",
                         "",
                         true,
                         Readers.FENCE,
                         "0011223344556677",
+                        true,
+                        2,
+                        true,
                         true,
                         rows.batch().definitions(),
                         rows.batch().tables().subList(0, 1));

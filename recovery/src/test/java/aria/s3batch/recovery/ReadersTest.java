@@ -264,7 +264,8 @@ final class ReadersTest {
                 1,
                 1 << 26,
                 wait,
-                pauses);
+                pauses,
+                world.receipts);
     }
 
     @Test
@@ -285,6 +286,17 @@ final class ReadersTest {
         assertThat(sum[0]).isEqualTo(Duration.ofMillis(1234));
         assertThat(waits).isNotEmpty().containsOnly("DELETE " + ARIA);
         assertThat(progress.waitedNanos()).isEqualTo(sum[0].toNanos());
+    }
+
+    @Test
+    void anotherWaitCountsForBatchesThatAreAppliedAfterIt() throws Exception {
+        BatchRecord batch = commit(Readers.FENCE);
+        Duration[] sum = {Duration.ZERO};
+        Applier applier = applier(process(), pause -> sum[0] = sum[0].plus(pause));
+        applier.use(1, FenceWait.of(Duration.ofMillis(77)));
+        applier.apply(
+                batch, process().folder(), process().held(batch), new ApplyProgress(), () -> false);
+        assertThat(sum[0]).isEqualTo(Duration.ofMillis(77));
     }
 
     /** Servers that say so after some time. */

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 
@@ -122,6 +123,11 @@ final class RescueTest {
         return rescued;
     }
 
+    private static Optional<String> receipt(Host host) throws IOException {
+        return WrittenReceipt.find(host.disk, BatchWorld.BATCH)
+                .map(receipt -> receipt.text("endedBy"));
+    }
+
     private static boolean dies(Host host, Steps steps, Machine.Life life) throws IOException {
         try {
             life.run(host.process(steps));
@@ -134,16 +140,21 @@ final class RescueTest {
     @Test
     void anotherHostFinishesTheBatchAndLeavesANoteAlone() throws IOException {
         load();
-        trial.committed(host("a").process());
+        Host a = host("a");
+        trial.committed(a.process());
         assertThat(isOut()).isTrue();
 
-        Rescue.Rescued rescued = rescueAll(host("b"));
+        Host b = host("b");
+        Rescue.Rescued rescued = rescueAll(b);
 
         assertThat(rescued.left()).isEmpty();
         assertThat(rescued.taken()).hasSize(1);
         assertThat(rescued.taken().getFirst().rescued()).isTrue();
         assertThat(isIn()).isTrue();
         assertThat(left()).containsExactly(JOURNAL + "finished");
+        assertThat(receipt(b)).contains("recovery from bucket");
+        a.process().recover();
+        assertThat(receipt(a)).isEmpty();
     }
 
     /** Wherever the first host stops for ever, from its commit to the end of apply. */

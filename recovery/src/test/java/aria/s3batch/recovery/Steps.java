@@ -79,8 +79,13 @@ final class Steps {
             return effect != Effect.NONE && !name.startsWith("room");
         }
 
+        /** Whether the process must end when it fails; a receipt that is not written is a warning. */
         boolean syncs() {
-            return effect == Effect.SYNCS;
+            return effect == Effect.SYNCS && !isOfReceipt();
+        }
+
+        boolean isOfReceipt() {
+            return seam == DISK && name.contains(BatchWorld.RECEIPTS.toString());
         }
 
         /** Every way in which this call can fail. */
@@ -308,22 +313,28 @@ final class Steps {
             }
 
             @Override
-            public void objectDone(BatchId batch, int table, String object, String etag)
+            public void objectDone(BatchId batch, int table, String object, DoneObject done)
                     throws IOException {
                 act(
                         JOURNAL,
                         Effect.CHANGES,
                         "journal done " + object,
-                        () -> journal.objectDone(batch, table, object, etag));
+                        () -> journal.objectDone(batch, table, object, done));
             }
 
             @Override
-            public Map<String, String> objectsDone(BatchId batch, int table) throws IOException {
+            public Map<String, DoneObject> objectsDone(BatchId batch, int table)
+                    throws IOException {
                 return step(
                         JOURNAL,
                         Effect.NONE,
                         "journal objects done",
                         () -> journal.objectsDone(batch, table));
+            }
+
+            @Override
+            public void syncDone() throws IOException {
+                write("journal sync", journal::syncDone);
             }
 
             @Override
@@ -395,6 +406,11 @@ final class Steps {
         }
 
         @Override
+        public void rename(Path file, Path newName) throws IOException {
+            act(DISK, Effect.CHANGES, "rename " + file, () -> disk.rename(file, newName));
+        }
+
+        @Override
         public List<Path> list(Path directory) throws IOException {
             return step(DISK, Effect.NONE, "list " + directory, () -> disk.list(directory));
         }
@@ -406,10 +422,13 @@ final class Steps {
 
         @Override
         public void syncDirectory(Path directory) throws IOException {
+            boolean above =
+                    !points.isEmpty()
+                            && points.getLast().name().equals("mkdir " + BatchWorld.RECEIPTS);
             act(
                     DISK,
                     Effect.SYNCS,
-                    "sync directory " + directory,
+                    "sync directory " + directory + (above ? " of " + BatchWorld.RECEIPTS : ""),
                     () -> disk.syncDirectory(directory),
                     () -> disk.failSync(directory));
         }

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -20,6 +21,7 @@ final class Trial {
     final BatchCase batchCase;
     final Readers readers;
     final Durability durability;
+    final boolean keepUndo;
 
     /** Every call from the start of the process to the end of apply. */
     final List<Steps.Point> points;
@@ -42,6 +44,12 @@ final class Trial {
     }
 
     Trial(BatchCase batchCase, Readers readers, Durability durability) throws IOException {
+        this(batchCase, readers, durability, false);
+    }
+
+    Trial(BatchCase batchCase, Readers readers, Durability durability, boolean keepUndo)
+            throws IOException {
+        this.keepUndo = keepUndo;
         this.batchCase = batchCase;
         this.readers = readers;
         this.durability = durability;
@@ -101,6 +109,7 @@ final class Trial {
     Machine loaded(Machine machine) throws IOException {
         machine.readers = readers;
         machine.durability = durability;
+        machine.keepUndo = keepUndo;
         BatchWorld.load(machine.store, before);
         return machine;
     }
@@ -153,6 +162,32 @@ final class Trial {
         return Found.IN;
     }
 
+    /** A batch that is in can be undone, and then all is as it was; of any other nothing is kept. */
+    void assertUndoes(Machine machine, Found found, String what) throws IOException {
+        if (!keepUndo || found == Found.OUT) {
+            assertThat(BatchWorld.undoObjects(machine.store)).as(what).isEmpty();
+            return;
+        }
+        machine.keepUndo = false;
+        try (BatchWorld process = machine.process(Steps.never())) {
+            BatchRecord batch = process.commit(process.undo(BatchWorld.BATCH));
+            assertThat(process.apply(batch)).as(what).isEqualTo(new ApplyOutcome.Applied());
+        }
+        assertThat(NewVersions.masked(BatchWorld.decoded(BatchWorld.objects(machine.store, ""))))
+                .as(what)
+                .isEqualTo(NewVersions.masked(BatchWorld.decoded(before)));
+    }
+
+    /** What is left of a batch that is in is a receipt, which tells what is there; of another, none. */
+    void assertReceipt(Machine machine, Found found, String what) throws IOException {
+        Optional<WrittenReceipt> receipt = WrittenReceipt.find(machine.disk, BatchWorld.BATCH);
+        assertThat(receipt.isPresent()).as(what).isEqualTo(found == Found.IN);
+        if (receipt.isPresent()) {
+            receipt.get().assertTells(before, machine.store, what);
+            assertThat(machine.disk.list(BatchWorld.RECEIPTS)).as(what).hasSize(1);
+        }
+    }
+
     /** Whether the batch changes the table of a definition; of the partitioned one it always does. */
     private boolean isRenewed(String frm) {
         String table = frm.substring(0, frm.length() - "/frm".length());
@@ -187,6 +222,7 @@ final class Trial {
         return batchCase
                 + ", readers "
                 + readers.word()
-                + (durability == Durability.BUCKET ? ", durability bucket" : "");
+                + (durability == Durability.BUCKET ? ", durability bucket" : "")
+                + (keepUndo ? ", keep-undo" : "");
     }
 }

@@ -11,6 +11,8 @@ import software.amazon.awssdk.core.sync.ResponseTransformer;
 import software.amazon.awssdk.http.AbortableInputStream;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
+import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
+import software.amazon.awssdk.services.s3.model.CopyObjectResult;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
@@ -52,6 +54,9 @@ public final class AwsObjectStore implements ObjectStore {
     private final String probeName;
     private final Object probing = new Object();
     private volatile @Nullable EndpointFacts facts;
+
+    /** The endpoint has no CopyObject. */
+    private volatile boolean copiesByHand;
 
     private AwsObjectStore(StoreSettings settings, Timeouts timeouts, String probeName) {
         this.settings = settings;
@@ -104,6 +109,19 @@ public final class AwsObjectStore implements ObjectStore {
             }
             return known;
         }
+    }
+
+    /**
+     * Signs requests with other keys from now on. They are tried first, with a listing.
+     *
+     * @param next with the keys; all else is as it was
+     * @throws IOException the endpoint refuses them, or does not answer; the former keys stay
+     */
+    public void useKeys(StoreSettings next) throws IOException {
+        try (var trial = new AwsObjectStore(next, Timeouts.DEFAULT, probeName)) {
+            trial.folders(EndpointProbe.PREFIX);
+        }
+        clients.useKeys(next);
     }
 
     @Override
@@ -223,6 +241,44 @@ public final class AwsObjectStore implements ObjectStore {
             case Condition.IfAbsent _ ->
                     throw new IllegalArgumentException("delete what is absent: " + key);
         };
+    }
+
+    /**
+     * The endpoint copies by itself, where it can and where ETags are of the content: then that of the copy says
+     * that it is of the version that was meant, also where conditions on a source are ignored (Ceph RGW 16).
+     */
+    @Override
+    public PutAnswer copy(String key, String etag, String copyKey) throws IOException {
+        EndpointFacts known = facts();
+        if (!known.etagOfContent() || copiesByHand) {
+            return ObjectStore.super.copy(key, etag, copyKey);
+        }
+        try {
+            CopyObjectResponse answer =
+                    clients.writes()
+                            .copyObject(
+                                    r ->
+                                            r.sourceBucket(settings.bucket())
+                                                    .sourceKey(key)
+                                                    .copySourceIfMatch(
+                                                            known.etagForm().header(etag))
+                                                    .destinationBucket(settings.bucket())
+                                                    .destinationKey(copyKey));
+            CopyObjectResult result = answer.copyObjectResult();
+            String copied = bareEtag("copy of " + key, result == null ? null : result.eTag());
+            return copied.equals(etag)
+                    ? new PutAnswer.Stored(copied)
+                    : ObjectStore.super.copy(key, etag, copyKey);
+        } catch (RuntimeException e) {
+            if (SdkFailures.isConditionFailed(e)) {
+                return new PutAnswer.ConditionFailed();
+            }
+            if (SdkFailures.isNotImplemented(e)) {
+                copiesByHand = true;
+                return ObjectStore.super.copy(key, etag, copyKey);
+            }
+            throw failures.explain(e, "copy of " + key);
+        }
     }
 
     private boolean isStill(String key, Condition.IfMatch match) throws IOException {

@@ -9,6 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class BatchLocks {
     private TableLock.State state;
     private String journal;
     private boolean released;
+    private volatile boolean resumed;
     private volatile @Nullable LockLostException lost;
 
     /** When the oldest of the last signs of life was sent; by {@code nanoTime}. */
@@ -66,6 +68,13 @@ public final class BatchLocks {
 
     public BatchId batch() {
         return batch;
+    }
+
+    /** Since the last sign of life; empty before the first. */
+    public Optional<Duration> silence() {
+        return confirmedEver
+                ? Optional.of(Duration.ofNanos(rooms.nanoTime().getAsLong() - confirmedNanos))
+                : Optional.empty();
     }
 
     /** Why the batch must not go on; null while its locks are its own, as far as is known. */
@@ -224,7 +233,13 @@ public final class BatchLocks {
     }
 
     void resume(TableName table) {
+        resumed = true;
         held.put(table, new Held(table));
+    }
+
+    /** Whether another process than this one committed the batch. */
+    public boolean isResumed() {
+        return resumed;
     }
 
     /**

@@ -15,36 +15,62 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Says which pages of a block in S3 are damaged. A data page that its bitmap page calls empty may hold
+ * Says which pages of a block are damaged. A data page that its bitmap page calls empty may hold
  * anything, a wrong checksum too, and is not damaged: only when a page looks wrong is the bitmap asked,
- * with a GET if it lies in another block.
+ * and its block read if that is another. Safe for use by many threads.
  */
-final class BlockVerifier {
-    private final ObjectStore store;
-    private final ObjectNames names;
+public final class BlockVerifier {
     private final TableGeometry geometry;
-    private final long dataFileBytes;
+    private final Blocks blocks;
     private final PageVerifier verifier;
 
+    /** The blocks of the same table, for their bitmap pages. */
+    public interface Blocks {
+        /** The pages of a block; empty if it is not there, or is damaged: that is reported when it is its turn. */
+        Optional<byte[]> pages(BlockName block) throws IOException;
+    }
+
+    public BlockVerifier(TableGeometry geometry, Blocks blocks) {
+        this.geometry = geometry;
+        this.blocks = blocks;
+        this.verifier = PageVerifier.of(geometry);
+    }
+
     /**
+     * Of a table in S3: a GET for a bitmap that lies in another block.
+     *
      * @param dataFileBytes by the header of the table
      */
     BlockVerifier(
             ObjectStore store, ObjectNames names, TableGeometry geometry, long dataFileBytes) {
-        this.store = store;
-        this.names = names;
-        this.geometry = geometry;
-        this.dataFileBytes = dataFileBytes;
-        this.verifier = PageVerifier.of(geometry);
+        this(
+                geometry,
+                block -> {
+                    String key = names.block(block);
+                    Optional<StoredObject> object = store.get(key);
+                    if (object.isEmpty()) {
+                        return Optional.empty();
+                    }
+                    try {
+                        return Optional.of(
+                                BlockFrame.decode(
+                                        object.get().body(),
+                                        geometry.blockLength(block, dataFileBytes),
+                                        geometry.compressed(),
+                                        key));
+                    } catch (DamagedTableException e) {
+                        return Optional.empty(); // is reported when that block is read for itself
+                    }
+                });
     }
 
     /**
      * One clause for each damaged page, which names it; empty if there is none.
      *
      * @param bytes the decoded block
-     * @throws IOException the bitmap was needed, and the store could not be read
+     * @throws IOException the bitmap was needed, and could not be read
      */
-    List<String> problems(BlockName block, byte[] bytes) throws IOException {
+    public List<String> problems(BlockName block, byte[] bytes) throws IOException {
         int pageBytes = geometry.pageBytes();
         long firstPage = geometry.firstPage(block);
         List<String> problems = new ArrayList<>();
@@ -77,21 +103,11 @@ final class BlockVerifier {
         BlockName bitmapBlock = geometry.blockOf(TableFile.DATA, page);
         byte[] blockBytes = bytes;
         if (!bitmapBlock.equals(block)) {
-            String key = names.block(bitmapBlock);
-            Optional<StoredObject> object = store.get(key);
-            if (object.isEmpty()) {
+            Optional<byte[]> other = blocks.pages(bitmapBlock);
+            if (other.isEmpty()) {
                 return Optional.empty();
             }
-            try {
-                blockBytes =
-                        BlockFrame.decode(
-                                object.get().body(),
-                                geometry.blockLength(bitmapBlock, dataFileBytes),
-                                geometry.compressed(),
-                                key);
-            } catch (DamagedTableException e) {
-                return Optional.empty(); // is reported when that block is read for itself
-            }
+            blockBytes = other.get();
         }
         int at = (int) (page - geometry.firstPage(bitmapBlock)) * geometry.pageBytes();
         if (verifier.problem(TableFile.DATA, page, blockBytes, at).isPresent()) {

@@ -189,6 +189,14 @@ public final class ConditionalWrite {
         return batch.toString().equals(version.metadata().get(BATCH_NAME));
     }
 
+    /** The CRC32C of the body that was noted with a write of a batch; empty where there is none. */
+    public static Optional<Integer> crc32c(ObjectVersion version) {
+        String noted = version.metadata().get(CRC_NAME);
+        return noted == null || !noted.matches("[0-9a-f]{8}")
+                ? Optional.empty()
+                : Optional.of(Integer.parseUnsignedInt(noted, 16));
+    }
+
     private Map<String, String> markOf(BatchId batch, byte[] body) {
         CRC32C crc = new CRC32C();
         crc.update(body);

@@ -52,7 +52,7 @@ public final class FenceCopies {
     }
 
     /** The batch that has a fence around a table, as its id is written. */
-    static Optional<String> batch(ObjectStore store, TableName table) throws IOException {
+    public static Optional<String> batch(ObjectStore store, TableName table) throws IOException {
         String definition = new ObjectNames(table).frm();
         for (String folder : store.folders(PREFIX)) {
             if (store.head(folder + definition).isPresent()) {

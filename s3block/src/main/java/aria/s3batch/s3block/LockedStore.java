@@ -36,6 +36,12 @@ public final class LockedStore implements ObjectStore {
     }
 
     @Override
+    public PutAnswer copy(String key, String etag, String copyKey) throws IOException {
+        locks.confirm();
+        return store.copy(key, etag, copyKey);
+    }
+
+    @Override
     public Optional<StoredObject> get(String key) throws IOException {
         return store.get(key);
     }

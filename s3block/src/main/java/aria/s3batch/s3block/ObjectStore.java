@@ -58,6 +58,22 @@ public interface ObjectStore extends AutoCloseable {
      */
     DeleteAnswer delete(String key, Condition condition) throws IOException;
 
+    /**
+     * Copies an object inside the bucket, if it is still what it was, over whatever lies there. To be repeated
+     * after an exception: what it leaves is the copy, or what was there. One that lands late copies what is
+     * there then, on endpoints that ignore conditions on a source: the ETag of the copy tells.
+     *
+     * @param etag of the object
+     * @return {@link PutAnswer.Stored} with the ETag of the copy, or ConditionFailed: the object is another, or
+     *     gone; the copy may be there all the same
+     */
+    default PutAnswer copy(String key, String etag, String copyKey) throws IOException {
+        StoredObject found = get(key).orElse(null);
+        return found == null || !found.version().etag().equals(etag)
+                ? new PutAnswer.ConditionFailed()
+                : put(copyKey, found.body(), Condition.always(), found.version().metadata());
+    }
+
     /** Visits every object whose key starts with {@code prefix}, in no promised order. */
     void list(String prefix, Consumer<ListedObject> visitor) throws IOException;
 

@@ -46,12 +46,17 @@ final class SdkClients implements AutoCloseable {
     private static final Duration MAX_IDLE = Duration.ofSeconds(5);
 
     private final SdkHttpClient http;
+
+    /** Asked for each request. */
+    private volatile AwsCredentialsProvider keys;
+
     private final S3Client reads;
     private final S3Client writes;
 
     SdkClients(StoreSettings settings, Timeouts timeouts) {
         this.http = new BlockHttpClient(settings, timeouts, MAX_IDLE);
-        AwsCredentialsProvider credentials = credentials(settings);
+        this.keys = credentials(settings);
+        AwsCredentialsProvider credentials = () -> keys.resolveCredentials();
         this.reads =
                 client(
                         settings,
@@ -69,6 +74,11 @@ final class SdkClients implements AutoCloseable {
 
     S3Client writes() {
         return writes;
+    }
+
+    /** For requests that are signed from now on. */
+    void useKeys(StoreSettings settings) {
+        keys = credentials(settings);
     }
 
     @Override

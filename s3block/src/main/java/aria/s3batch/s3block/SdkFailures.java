@@ -54,6 +54,12 @@ final class SdkFailures {
                 && code(answered).equals("NoSuchKey");
     }
 
+    /** The endpoint does not have this request. */
+    static boolean isNotImplemented(RuntimeException failure) {
+        return failure instanceof SdkServiceException answered
+                && (answered.statusCode() == 501 || answered.statusCode() == 405);
+    }
+
     /** For HEAD, whose answer has no body to say more. */
     static boolean isNotFound(RuntimeException failure) {
         return failure instanceof SdkServiceException answered && answered.statusCode() == 404;

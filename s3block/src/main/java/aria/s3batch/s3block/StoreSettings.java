@@ -80,6 +80,21 @@ public record StoreSettings(
         region = region.isBlank() ? DEFAULT_REGION : region;
     }
 
+    /** The same bucket, asked with the keys of other settings. */
+    public StoreSettings withKeysOf(StoreSettings other) {
+        return new StoreSettings(
+                host,
+                port,
+                useHttp,
+                sslNoVerify,
+                bucket,
+                region,
+                other.accessKey,
+                other.secretKey,
+                protocolVersion,
+                concurrency);
+    }
+
     /** Whether the endpoint follows from the region, as with Amazon itself. */
     boolean isAmazon() {
         return host.equals(AMAZON_HOST);

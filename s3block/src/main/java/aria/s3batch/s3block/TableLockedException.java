@@ -28,6 +28,11 @@ public final class TableLockedException extends IOException {
         this.lock = lock;
     }
 
+    /** Of a table that cannot even be read: a batch is, or will be, applied to it. */
+    static TableLockedException committed(TableLock lock) {
+        return new TableLockedException(lock, Duration.ZERO);
+    }
+
     /** One that was to be taken over from a host that is gone. */
     static TableLockedException alive(TableLock lock) {
         return new TableLockedException(

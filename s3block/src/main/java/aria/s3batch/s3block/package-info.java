@@ -8,11 +8,12 @@
  * answers into one of three outcomes. {@link aria.s3batch.s3block.Partitions}, {@link
  * aria.s3batch.s3block.BaseTable} and {@link aria.s3batch.s3block.BaseBlock} read a table, {@link
  * aria.s3batch.s3block.BlockRewrite} makes the new bytes of a block, {@link
- * aria.s3batch.s3block.TableCheck} reads everything and judges it.
+ * aria.s3batch.s3block.TableCheck} reads everything and judges it, {@link
+ * aria.s3batch.s3block.TableSnapshot} hands out everything as it was at one moment.
  *
  * <p>Called by recovery (commit, apply, replay) from several threads, by the daemon at begin, by the
- * command line for {@code check}. Nothing here knows where staged pages come from. Only {@code TableCheck}
- * costs more because a table is larger.
+ * command line for {@code check} and {@code pull}. Nothing here knows where staged pages come from. Only these
+ * two cost more because a table is larger.
  */
 @NullMarked
 package aria.s3batch.s3block;

@@ -131,6 +131,24 @@ final class AwsObjectStoreWireTest {
                         there -> assertThat(there).matches("[0-9a-f]{64}"));
     }
 
+    /** Whoever may write to the bucket must not take the daemon's memory. */
+    @ParameterizedTest
+    @ValueSource(longs = {ObjectStore.OBJECT_BYTES_MAX + 1L, 5L << 40, 0}) // 0: it does not say
+    void objectLongerThanAnyOfATableIsRefusedUnread(long length) {
+        answer =
+                exchange -> {
+                    exchange.getResponseHeaders().set("ETag", "\"abc\"");
+                    exchange.sendResponseHeaders(200, length);
+                    exchange.getResponseBody().write(new byte[1000]);
+                    exchange.getResponseBody().flush();
+                    silence(new CountDownLatch(1));
+                };
+        assertThatThrownBy(() -> store.get("db/t/aria"))
+                .isInstanceOf(IOException.class)
+                .hasMessageContainingAll("db/t/aria", "no object of an S3 table is longer");
+        assertThat(seen).hasSize(1);
+    }
+
     /** As all programs of the JVM are told: with {@code -Dhttp.proxyHost} and its like. */
     @Test
     void proxyIsUsedButForHostsThatNeedNone() throws IOException {

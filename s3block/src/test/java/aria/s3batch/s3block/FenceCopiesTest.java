@@ -64,7 +64,12 @@ final class FenceCopiesTest {
     }
 
     private static TableCheck.Result check(ObjectStore store, TableName table) throws IOException {
-        return TableCheck.run(store, table, Runnable::run, 1, (done, total) -> {});
+        return TableCheck.run(
+                store,
+                table,
+                new BlocksInFlight(Runnable::run, 1, 1 << 20),
+                TableCheck.Depth.PAGES,
+                (done, total) -> {});
     }
 
     /** The first half of a fence, and the last: servers do not find the table, its blocks may be read. */

@@ -89,6 +89,30 @@ abstract class ObjectStoreContract {
     }
 
     @Test
+    void copyIsTheObjectAsItWasAndReplacesWhatLiesThere() throws IOException {
+        Map<String, String> metadata = Map.of("aria-s3-crc32c", "00ff00ff");
+        String key = "db/t#P#p0/data/000001";
+        String copy = "_aria_s3_batch/undo/x/" + key;
+        String etag = stored(store().put(key, bytes("first"), Condition.always(), metadata));
+        putAlways(copy, "of an earlier try");
+        String copied = stored(store().copy(key, etag, copy));
+        assertThat(bodyOf(copy)).isEqualTo("first");
+        assertThat(store().head(copy).orElseThrow().etag()).isEqualTo(copied);
+        assertThat(store().head(copy).orElseThrow().metadata()).isEqualTo(metadata);
+        assertThat(store().head(key).orElseThrow().etag()).isEqualTo(etag);
+    }
+
+    @Test
+    void copyOfAnObjectThatIsAnotherByNowIsRefused() throws IOException {
+        String first = putAlways("db/t/data/000001", "first");
+        putAlways("db/t/data/000001", "second");
+        assertThat(store().copy("db/t/data/000001", first, "copy"))
+                .isEqualTo(new PutAnswer.ConditionFailed());
+        assertThat(store().copy("db/t/data/000002", first, "copy"))
+                .isEqualTo(new PutAnswer.ConditionFailed());
+    }
+
+    @Test
     void putIfAbsentWritesOnceOnly() throws IOException {
         stored(store().put("lock", bytes("first"), Condition.ifAbsent(), Map.of()));
         assertThat(store().put("lock", bytes("second"), Condition.ifAbsent(), Map.of()))

@@ -11,6 +11,7 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.FaultyObjectStore.Failure;
 import aria.s3batch.s3block.FaultyObjectStore.Fault;
+import aria.s3batch.s3block.TableCheck.Depth;
 import aria.s3batch.s3block.TableCheck.Finding;
 
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 final class TableCheckTest {
+    private static final BlocksInFlight ONE = new BlocksInFlight(Runnable::run, 1, 1 << 20);
+
     private final Fixture plain = Fixture.of("plain");
     private final TableName table = plain.table();
     private final ObjectNames names = new ObjectNames(table);
@@ -32,7 +35,7 @@ final class TableCheckTest {
     private final String secondBlock = names.block(new BlockName(TableFile.DATA, 2));
 
     private static TableCheck.Result check(ObjectStore store, TableName table) throws IOException {
-        return TableCheck.run(store, table, Runnable::run, 1, (_, _) -> {});
+        return TableCheck.run(store, table, ONE, Depth.PAGES, (_, _) -> {});
     }
 
     private List<String> damagedObjects() throws IOException {
@@ -70,7 +73,12 @@ final class TableCheckTest {
         List<Long> done = new ArrayList<>();
         try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
             TableCheck.Result result =
-                    TableCheck.run(store, table, threads, 3, (soFar, _) -> done.add(soFar));
+                    TableCheck.run(
+                            store,
+                            table,
+                            new BlocksInFlight(threads, 3, 200 << 10),
+                            Depth.PAGES,
+                            (soFar, _) -> done.add(soFar));
             assertThat(result).isEqualTo(check(store, table));
         }
         assertThat(done).isSorted().doesNotHaveDuplicates().startsWith(1L);
@@ -89,6 +97,71 @@ final class TableCheckTest {
         assertThat(damagedObjects()).containsExactly(secondBlock);
         LoadedFixture.replace(store, secondBlock, Arrays.copyOf(whole, whole.length + 8192));
         assertThat(damagedObjects()).containsExactly(secondBlock);
+    }
+
+    private TableCheck.Result listed(TableName unit) throws IOException {
+        return TableCheck.run(store, unit, ONE, Depth.LISTING, (_, _) -> {});
+    }
+
+    @ParameterizedTest
+    @MethodSource("aria.s3batch.format.Fixture#names")
+    void listingOfATableAsMariaDbWroteItIsCleanAndNoBlockIsRead(String name) throws IOException {
+        Fixture fixture = Fixture.of(name);
+        for (TableName unit : fixture.units()) {
+            var counting = new FaultyObjectStore(LoadedFixture.after(fixture));
+            TableCheck.Result result =
+                    TableCheck.run(counting, unit, ONE, Depth.LISTING, (_, _) -> {});
+            assertThat(result.findings()).isEmpty();
+            assertThat(result.pages()).isZero();
+            assertThat(result.blocks()).isPositive();
+            assertThat(counting.requests()).hasSize(3);
+        }
+    }
+
+    @Test
+    void listingShowsGapsStraysAndWrongLengths() throws IOException {
+        byte[] whole = body(secondBlock);
+        String stray = names.prefix() + "notes.txt";
+        String third = names.block(new BlockName(TableFile.DATA, 3));
+        LoadedFixture.replace(store, secondBlock, Arrays.copyOf(whole, whole.length - 8192));
+        LoadedFixture.replace(store, stray, new byte[1]);
+        store.delete(third, Condition.always());
+        assertThat(listed(table).findings())
+                .extracting(Finding::object)
+                .containsExactly(secondBlock, third, stray);
+        whole[8192 + 50] ^= 4;
+        LoadedFixture.replace(store, secondBlock, whole);
+        assertThat(listed(table).findings())
+                .as("a flipped bit is for the whole check")
+                .extracting(Finding::object)
+                .containsExactly(third, stray);
+    }
+
+    @Test
+    void gapIsOneFindingHoweverLongItIs() throws IOException {
+        LoadedFixture.replace(
+                store,
+                names.header(),
+                plain.headerBefore(table).with(HeaderField.DATA_FILE_LENGTH, 1L << 39).bytes());
+        for (Depth depth : Depth.values()) {
+            TableCheck.Result result = TableCheck.run(store, table, ONE, depth, (_, _) -> {});
+            assertThat(result.findingsTotal()).isBetween(1L, 3L);
+        }
+    }
+
+    @Test
+    void tableThatIsReplacedMeanwhileIsNotCalledDamaged() throws IOException {
+        var slow = new FaultyObjectStore(store);
+        slow.before(
+                1,
+                FaultyObjectStore.on(FaultyObjectStore.Operation.GET, secondBlock),
+                () -> {
+                    LoadedFixture.replace(store, secondBlock, new byte[8192]);
+                    LoadedFixture.replace(store, names.header(), plain.headerBefore(table).bytes());
+                });
+        assertThatThrownBy(() -> check(slow, table))
+                .isInstanceOf(TableChangedException.class)
+                .hasMessageContaining(names.header());
     }
 
     @Test

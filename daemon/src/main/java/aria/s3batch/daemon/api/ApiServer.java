@@ -1,6 +1,7 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
+import aria.s3batch.daemon.metrics.Metrics;
 
 import org.agrona.concurrent.NanoClock;
 import org.eclipse.jetty.http.UriCompliance;
@@ -8,6 +9,7 @@ import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
+import org.eclipse.jetty.util.VirtualThreads;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 import java.io.IOException;
@@ -24,11 +26,12 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 
 /**
- * HTTP/1.1 on the Unix socket. Requests are served by blocking threads, see {@link Routes}; what they
+ * HTTP/1.1 on the Unix socket. Requests are served by blocking threads, one each, see {@link Routes}; what they
  * share is behind the conductor.
  */
 public final class ApiServer implements AutoCloseable {
-    private static final int THREADS_MAX = 32;
+    /** Those that accept, select and keep time. */
+    private static final int PLATFORM_THREADS_MAX = 16;
 
     private final Server server;
     private final Path socket;
@@ -46,10 +49,16 @@ public final class ApiServer implements AutoCloseable {
      * @throws IOException the socket cannot be made
      */
     public static ApiServer start(
-            Path socket, BatchRoutes batches, PageRoutes pages, MountRoutes mounts, NanoClock clock)
+            Path socket,
+            BatchRoutes batches,
+            PageRoutes pages,
+            MountRoutes mounts,
+            UndoRoutes undo,
+            Metrics metrics,
+            NanoClock clock)
             throws IOException {
         var access = new PeerAccess(socket, PeerAccess::ofNameService);
-        return start(socket, new Routes(batches, pages, mounts, clock, access));
+        return start(socket, new Routes(batches, pages, mounts, undo, metrics, clock, access));
     }
 
     static ApiServer start(Path socket, Routes routes) throws IOException {
@@ -62,7 +71,8 @@ public final class ApiServer implements AutoCloseable {
         } catch (FileSystemException e) {
             throw cannotOpen(socket, e);
         }
-        var threads = new QueuedThreadPool(THREADS_MAX);
+        var threads = new QueuedThreadPool(PLATFORM_THREADS_MAX);
+        threads.setVirtualThreadsExecutor(VirtualThreads.getNamedVirtualThreadsExecutor("api-"));
         threads.setName("api");
         threads.setDaemon(true);
         var server = new Server(threads);

@@ -45,7 +45,8 @@ public final class BatchRoutes {
 
     private record CommitRequest(
             @JsonProperty("readers") @Nullable String readers,
-            @JsonProperty("durability") @Nullable String durability) {}
+            @JsonProperty("durability") @Nullable String durability,
+            @JsonProperty("keepUndo") @Nullable Boolean keepUndo) {}
 
     private record ResolveRequest(@JsonProperty("action") @Nullable String action) {}
 
@@ -100,7 +101,8 @@ public final class BatchRoutes {
 
     Routes.Reply commit(String batch, Request request) throws Exception {
         BatchId id = BatchId.parse(batch);
-        CommitRequest asked = commitRequest(request);
+        var byOptions = new CommitRequest(null, null, null);
+        CommitRequest asked = readOr(request, CommitRequest.class, byOptions);
         String readers = asked.readers();
         String durability = asked.durability();
         return state(
@@ -108,14 +110,16 @@ public final class BatchRoutes {
                         .commit(
                                 id,
                                 readers == null ? null : Readers.ofWord(readers),
-                                durability == null ? null : Durability.ofWord(durability))
+                                durability == null ? null : Durability.ofWord(durability),
+                                asked.keepUndo(),
+                                Routes.user(request))
                         .get());
     }
 
-    /** A commit need not have a body: then the options say. */
-    private static CommitRequest commitRequest(Request request) throws IOException {
+    /** Of a request that need not have a body. */
+    static <T> T readOr(Request request, Class<T> type, T without) throws IOException {
         byte[] body = Routes.body(request, BODY_BYTES_MAX);
-        return body.length == 0 ? new CommitRequest(null, null) : read(body, CommitRequest.class);
+        return body.length == 0 ? without : read(body, type);
     }
 
     Routes.Reply abort(String batch) throws Exception {

@@ -11,11 +11,6 @@ import java.util.Optional;
 
 /** What a commit would do, counted from the staged pages as they are now. */
 final class Plan {
-    /** S3 Standard, us-east-1, list price: USD for a thousand PUT, and for a thousand GET or HEAD. */
-    private static final double USD_PER_PUT = 0.005 / 1000;
-
-    private static final double USD_PER_GET = 0.0004 / 1000;
-
     private Plan() {}
 
     /**
@@ -49,15 +44,18 @@ final class Plan {
                 sum.bytesDown(),
                 bytesUp,
                 rate.map(bytesPerSecond -> bytesUp / bytesPerSecond).orElse(null),
-                sum.puts() * USD_PER_PUT + (sum.gets() + sum.heads()) * USD_PER_GET,
-                copy(sum));
+                copy(sum),
+                undo(sum));
     }
 
-    /** A LIST, by which it is deleted, costs as much as a PUT; a DELETE nothing. */
+    private static PlanDocument.UndoPlan undo(ApplyForecast sum) {
+        long notes = sum.isNothing() ? 0 : 2;
+        return new PlanDocument.UndoPlan(sum.blocksReplaced(), notes, notes, sum.bytesReplaced());
+    }
+
     private static PlanDocument.CopyPlan copy(ApplyForecast sum) {
         long objects = sum.copyObjects();
         long lists = objects == 0 ? 0 : 1;
-        return new PlanDocument.CopyPlan(
-                objects, lists, objects, sum.bytesStaged(), (objects + lists) * USD_PER_PUT);
+        return new PlanDocument.CopyPlan(objects, lists, objects, sum.bytesStaged());
     }
 }

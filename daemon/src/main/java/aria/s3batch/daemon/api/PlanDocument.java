@@ -11,7 +11,7 @@ import java.util.List;
  * @param gets upper bound: blocks that are partly staged; those in the local block cache are not fetched
  * @param bytesUp upper bound: compressed tables send less
  * @param seconds at the rate that this daemon measured in earlier applies; null before the first
- * @param costUsd requests at the list price of S3 Standard in us-east-1; transfer inside a region is free
+ * @param undo what keep-undo costs beside that
  * @param copy what durability=bucket costs beside that
  */
 public record PlanDocument(
@@ -25,15 +25,24 @@ public record PlanDocument(
         long bytesDown,
         long bytesUp,
         @Nullable Double seconds,
-        double costUsd,
-        CopyPlan copy) {
+        CopyPlan copy,
+        UndoPlan undo) {
 
     /**
      * A copy of the batch in the bucket: written before commit answers, deleted when the batch is applied.
      *
      * @param bytesUp before the answer; the record beside it is small
      */
-    public record CopyPlan(long puts, long lists, long deletes, long bytesUp, double costUsd) {}
+    public record CopyPlan(long puts, long lists, long deletes, long bytesUp) {}
+
+    /**
+     * What is kept of before the batch, copied inside the bucket.
+     *
+     * @param copies blocks, each a request; where the endpoint cannot copy by itself, a GET and a PUT
+     * @param puts notes of what is kept
+     * @param bytesKept upper bound, until it expires: compressed tables keep less
+     */
+    public record UndoPlan(long copies, long puts, long heads, long bytesKept) {}
 
     /**
      * @param blocks objects rewritten or new, the header not counted

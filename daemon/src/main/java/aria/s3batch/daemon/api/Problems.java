@@ -7,6 +7,7 @@ import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.recovery.BaseChangedException;
 import aria.s3batch.recovery.CommitRefusedException;
 import aria.s3batch.recovery.CorruptJournalException;
+import aria.s3batch.recovery.UndoRefusedException;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.FencedTableException;
 import aria.s3batch.s3block.LockLostException;
@@ -39,6 +40,7 @@ public final class Problems {
                     case LockLostException e -> Problem.Kind.REFUSED;
                     case UnsupportedTableException e -> Problem.Kind.REFUSED;
                     case CommitRefusedException e -> Problem.Kind.REFUSED;
+                    case UndoRefusedException e -> Problem.Kind.REFUSED;
                     case BaseChangedException e -> Problem.Kind.REFUSED;
                     case DamagedTableException e -> Problem.Kind.QUARANTINED;
                     case DamagedPageFileException e -> Problem.Kind.QUARANTINED;

@@ -1,6 +1,7 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
+import aria.s3batch.daemon.metrics.Metrics;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -17,6 +18,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.URIUtil;
+import org.eclipse.jetty.util.thread.Scheduler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,16 +28,26 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * Lets a peer in, finds the route of its request, and turns every failure into a problem document. Blocks
- * the calling thread until the answer is known.
+ * the calling thread, a virtual one, until the answer is known.
+ *
+ * <p>Questions are always answered, however many clients are slow, or wait for an object store that is away: what
+ * changes something, and may have a body in memory, is limited in number.
  */
 final class Routes extends Handler.Abstract {
     private static final Logger log = LoggerFactory.getLogger(Routes.class);
 
     static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Requests at a time that are no GET: each may have a body of a megabyte, those of pages are counted apart. */
+    private static final int CHANGES_MAX = 32;
+
+    private final Semaphore changes = new Semaphore(CHANGES_MAX, true);
     private final NanoClock clock;
     private final Access access;
 
@@ -58,12 +70,22 @@ final class Routes extends Handler.Abstract {
             BatchRoutes batches,
             PageRoutes pages,
             MountRoutes mounts,
+            UndoRoutes undo,
+            Metrics metrics,
             NanoClock clock,
             Access access) {
         this.clock = clock;
         this.access = access;
         this.routes =
                 Map.ofEntries(
+                        Map.entry(
+                                "GET /metrics",
+                                (path, request) ->
+                                        new Reply(
+                                                200,
+                                                Metrics.CONTENT_TYPE,
+                                                metrics.text(),
+                                                () -> {})),
                         Map.entry("GET /v1/status", (path, request) -> batches.status()),
                         Map.entry("GET /v1/openapi.yaml", (path, request) -> batches.openapi()),
                         Map.entry("POST /v1/batches", (path, request) -> batches.begin(request)),
@@ -74,6 +96,11 @@ final class Routes extends Handler.Abstract {
                         Map.entry(
                                 "POST /v1/batches/*/commit",
                                 (path, request) -> batches.commit(path[3], request)),
+                        Map.entry(
+                                "POST /v1/batches/*/undo",
+                                (path, request) -> undo.undo(path[3], request)),
+                        Map.entry("GET /v1/undo", (path, request) -> undo.list()),
+                        Map.entry("DELETE /v1/undo/*", (path, request) -> undo.forget(path[3])),
                         Map.entry(
                                 "POST /v1/batches/*/abort",
                                 (path, request) -> batches.abort(path[3])),
@@ -116,8 +143,16 @@ final class Routes extends Handler.Abstract {
             if (reply.body().length > 0) {
                 response.getHeaders().put(HttpHeader.CONTENT_TYPE, reply.contentType());
             }
+            Scheduler.Task slow = closeIfSlow(request, reply.body().length);
             response.write(
-                    true, ByteBuffer.wrap(reply.body()), Callback.from(callback, reply.written()));
+                    true,
+                    ByteBuffer.wrap(reply.body()),
+                    Callback.from(
+                            callback,
+                            () -> {
+                                slow.cancel();
+                                reply.written().run();
+                            }));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             answer(
@@ -140,8 +175,17 @@ final class Routes extends Handler.Abstract {
                 request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
     }
 
+    private static UnixDomainPrincipal peer(Request request) throws IOException {
+        return channel(request).getOption(ExtendedSocketOptions.SO_PEERCRED);
+    }
+
+    /** The name of the system's user who asks. */
+    static String user(Request request) throws IOException {
+        return peer(request).user().getName();
+    }
+
     private void refuseStrangers(Request request) throws IOException {
-        UnixDomainPrincipal peer = channel(request).getOption(ExtendedSocketOptions.SO_PEERCRED);
+        UnixDomainPrincipal peer = peer(request);
         String user = peer.user().getName();
         if (!access.allows(user, peer.group().getName(), clock.nanoTime())) {
             throw new BatchException(
@@ -171,7 +215,29 @@ final class Routes extends Handler.Abstract {
                     "no route %s %s: GET /v1/openapi.yaml describes all"
                             .formatted(request.getMethod(), path));
         }
-        return route.serve(segments, request);
+        if (request.getMethod().equals("GET")) {
+            return route.serve(segments, request);
+        }
+        changes.acquire();
+        try {
+            return route.serve(segments, request);
+        } finally {
+            changes.release();
+        }
+    }
+
+    /** Ends the connection of a client that does not take its answer: others wait for its memory. */
+    private static Scheduler.Task closeIfSlow(Request request, int bytes) {
+        return request.getComponents()
+                .getScheduler()
+                .schedule(
+                        () ->
+                                request.getConnectionMetaData()
+                                        .getConnection()
+                                        .getEndPoint()
+                                        .close(new TimeoutException("answer not taken")),
+                        PacedBody.nanosFor(bytes),
+                        TimeUnit.NANOSECONDS);
     }
 
     private static PageRoutes.Target target(String[] path) {
@@ -244,20 +310,16 @@ final class Routes extends Handler.Abstract {
         }
     }
 
-    /** The whole body of a request, up to a limit. */
+    /** The whole body of a request, up to a limit, of a client that is not too slow: {@link PacedBody}. */
     static byte[] body(Request request, int bytesMax) throws IOException {
-        if (request.getLength() > bytesMax) {
+        long declared = request.getLength();
+        if (declared > bytesMax) {
             throw new IllegalArgumentException(
-                    "a body of "
-                            + request.getLength()
-                            + " bytes: at most "
-                            + bytesMax
-                            + " at a time");
+                    "a body of " + declared + " bytes: at most " + bytesMax + " at a time");
         }
-        int length = (int) request.getLength();
-        try (var in = Content.Source.asInputStream(request)) {
-            byte[] body = length < 0 ? in.readNBytes(bytesMax + 1) : new byte[length];
-            if (length >= 0 && in.readNBytes(body, 0, length) < length) {
+        try (var in = new PacedBody(Content.Source.asInputStream(request))) {
+            byte[] body = declared < 0 ? in.readNBytes(bytesMax + 1) : new byte[(int) declared];
+            if (declared >= 0 && in.readNBytes(body, 0, body.length) < declared) {
                 throw new EOFException();
             }
             if (body.length > bytesMax) {

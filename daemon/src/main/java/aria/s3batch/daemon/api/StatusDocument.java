@@ -3,6 +3,8 @@ package aria.s3batch.daemon.api;
 import aria.s3batch.s3block.EndpointFacts;
 import aria.s3batch.s3block.StoreSettings;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 import java.util.Locale;
 
@@ -65,6 +67,7 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
 
     /**
      * @param startedAt ISO 8601, UTC
+     * @param receiptProblem why the last receipt could not be written; null if it was
      * @param replaying whether batches committed before the last stop are still being applied
      */
     public record DaemonFacts(
@@ -74,5 +77,7 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
             boolean replaying,
             String cacheDir,
             long cacheBytesUsed,
-            long cacheBytesMax) {}
+            long cacheBytesMax,
+            String receiptDir,
+            @Nullable String receiptProblem) {}
 }

@@ -43,7 +43,7 @@ public final class LibFuse {
     }
 
     /** What this machine, or this process, lacks for a mount, as a sentence; empty if nothing. */
-    static Optional<String> missing() throws IOException {
+    public static Optional<String> missing() throws IOException {
         if (library().isEmpty()) {
             return Optional.of("libfuse 3 is not installed: install the package fuse3");
         }

@@ -102,7 +102,7 @@ class ApiServerTest {
         }
         assertThat(daemon.routes((user, group, now) -> true).all())
                 .containsExactlyInAnyOrderElementsOf(described);
-        assertThat(described).hasSize(15);
+        assertThat(described).hasSize(19);
     }
 
     @Test
@@ -134,6 +134,47 @@ class ApiServerTest {
         assertThat(applied.get("state").asText()).isEqualTo("APPLIED");
         assertThat(daemon.inBucket("data/000001")).contains(page(3, 7));
         assertThat(http.get("/v1/status").json().get("batches")).isEmpty();
+        JsonNode receipt = daemon.receipt(applied.get("batch").asText());
+        assertThat(receipt.path("user").asText()).isEqualTo(System.getProperty("user.name"));
+    }
+
+    @Test
+    void batchIsUndoneByAnother() throws Exception {
+        byte[] before = daemon.inBucket("data/000001");
+        String batch = begin("shop.orders");
+        assertThat(http.put(batch + DATA + "?page=3", page(3, 7)).status()).isEqualTo(204);
+        assertThat(http.post(batch + "/commit", "{\"keepUndo\": true}").status()).isEqualTo(200);
+        awaitApplied(batch);
+        assertThat(daemon.inBucket("data/000001")).isNotEqualTo(before);
+        JsonNode sets = http.get("/v1/undo").json().get("sets");
+        assertThat(sets).hasSize(1);
+        assertThat(batch).endsWith(sets.get(0).get("batch").asText());
+        assertThat(sets.get(0).get("complete").asBoolean()).isTrue();
+
+        Answer undo = http.post(batch + "/undo", "");
+        assertThat(undo.status()).isEqualTo(201);
+        assertThat(undo.json().get("tables").get(0).asText()).isEqualTo("shop.orders");
+        String undoing = "/v1/batches/" + undo.json().get("batch").asText();
+        assertThat(http.get(undoing).json().get("pages").asInt()).isEqualTo(1);
+        assertThat(http.post(undoing + "/commit", "").status()).isEqualTo(200);
+        awaitApplied(undoing);
+        assertThat(daemon.inBucket("data/000001")).isEqualTo(before);
+
+        assertProblem(http.post(batch + "/undo", ""), 409, "refused", "changed since");
+        assertThat(http.get("/v1/status").json().get("batches")).isEmpty();
+        assertProblem(http.post(undoing + "/undo", ""), 409, "refused", "--keep-undo");
+        String set = "/v1/undo/" + sets.get(0).get("batch").asText();
+        assertThat(http.send("DELETE", set, new byte[0]).status()).isEqualTo(204);
+        assertThat(http.get("/v1/undo").json().get("sets")).isEmpty();
+        assertProblem(http.send("DELETE", set, new byte[0]), 404, "not-found", "nothing is kept");
+    }
+
+    private void awaitApplied(String batch) throws Exception {
+        JsonNode applied = http.get(batch).json();
+        for (int i = 0; i < 1000 && !applied.get("state").asText().equals("APPLIED"); i++) {
+            applied = http.get(batch).json(); // each answer is a round trip through the conductor
+        }
+        assertThat(applied.get("state").asText()).isEqualTo("APPLIED");
     }
 
     @Test

@@ -1,11 +1,14 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchConductor;
+import aria.s3batch.daemon.Census;
+import aria.s3batch.daemon.metrics.Metrics;
 import aria.s3batch.daemon.mount.Mounts;
 import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.CacheDirectory;
 import aria.s3batch.diskcache.CacheSpace;
 import aria.s3batch.diskcache.LocalDisk;
+import aria.s3batch.format.BatchId;
 import aria.s3batch.format.Fixture;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableName;
@@ -14,13 +17,18 @@ import aria.s3batch.recovery.Committer;
 import aria.s3batch.recovery.Durability;
 import aria.s3batch.recovery.FenceWait;
 import aria.s3batch.recovery.Readers;
+import aria.s3batch.recovery.Receipts;
 import aria.s3batch.recovery.Recovery;
 import aria.s3batch.recovery.RocksJournal;
 import aria.s3batch.s3block.FaultyObjectStore;
 import aria.s3batch.s3block.LoadedFixture;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
+import aria.s3batch.s3block.MeteredStore;
+import aria.s3batch.s3block.StoreCalls;
 import aria.s3batch.s3block.TableLocks;
+
+import com.fasterxml.jackson.databind.JsonNode;
 
 import org.agrona.concurrent.AgentRunner;
 import org.agrona.concurrent.SleepingIdleStrategy;
@@ -56,6 +64,7 @@ final class ServedBatches implements AutoCloseable {
 
     final MemoryObjectStore bucket = new MemoryObjectStore();
     final FaultyObjectStore store = new FaultyObjectStore(bucket);
+    private final StoreCalls calls = new StoreCalls();
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
     private final ExecutorService workers = Executors.newCachedThreadPool();
     private final CacheSpace space = new CacheSpace(CACHE_BYTES);
@@ -65,8 +74,10 @@ final class ServedBatches implements AutoCloseable {
     private final Mounts mounts;
     private final Path socket;
     private final ApiServer api;
+    private final Path receipts;
 
     ServedBatches(Path dir) throws IOException {
+        var metered = new MeteredStore(store, calls, System::nanoTime);
         for (SyntheticTable table :
                 new SyntheticTable[] {ORDERS, table("parts"), table("log#P#p0")}) {
             table.objects().forEach((key, body) -> LoadedFixture.replace(bucket, key, body));
@@ -82,17 +93,18 @@ final class ServedBatches implements AutoCloseable {
         var cacheDir = new CacheDirectory(dir.resolve("cache"));
         cacheDir.create(disk);
         journal = RocksJournal.open(cacheDir.root().resolve("journal"));
+        receipts = cacheDir.root().resolve("receipts");
         var recovery = new Recovery(journal, disk, cacheDir);
         var blockCache = new BlockCache(disk, cacheDir.blockCache(), 1 << 24);
         InstantSource clock = InstantSource.system();
         conductor =
                 new BatchConductor(
                         new BatchConductor.Rooms(
-                                store,
+                                metered,
                                 space,
                                 blockCache,
                                 new Committer(
-                                        store,
+                                        metered,
                                         journal,
                                         disk,
                                         clock,
@@ -100,7 +112,7 @@ final class ServedBatches implements AutoCloseable {
                                         4,
                                         new SplittableRandom(43)),
                                 new Applier(
-                                        store,
+                                        metered,
                                         journal,
                                         disk,
                                         Optional.of(blockCache),
@@ -108,16 +120,18 @@ final class ServedBatches implements AutoCloseable {
                                         4,
                                         1 << 26,
                                         FenceWait.of(Duration.ZERO),
-                                        pause -> {}),
+                                        pause -> {},
+                                        new Receipts(disk, receipts)),
                                 recovery,
                                 new TableLocks(
-                                        store,
+                                        metered,
                                         new LockOwner("0123456789abcdef", "host", 1, "boot"),
                                         Duration.ofSeconds(30),
                                         System::nanoTime,
                                         clock),
                                 Readers.FENCE,
                                 Durability.LOCAL,
+                                false,
                                 workers,
                                 SystemNanoClock.INSTANCE,
                                 clock,
@@ -131,7 +145,7 @@ final class ServedBatches implements AutoCloseable {
                         null,
                         conductor);
         AgentRunner.startOnThread(runner);
-        mounts = new Mounts(conductor, store, space, cacheDir.root(), clock);
+        mounts = new Mounts(conductor, metered, space, cacheDir.root(), clock);
         socket = dir.resolve("api.sock");
         api = serve(socket);
     }
@@ -151,12 +165,83 @@ final class ServedBatches implements AutoCloseable {
 
     ApiServer serve(Path path) throws IOException {
         return ApiServer.start(
-                path, batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE);
+                path,
+                batchRoutes(),
+                pageRoutes(),
+                mountRoutes(),
+                undoRoutes(),
+                metrics(),
+                SystemNanoClock.INSTANCE);
     }
 
     Routes routes(Routes.Access access) {
         return new Routes(
-                batchRoutes(), pageRoutes(), mountRoutes(), SystemNanoClock.INSTANCE, access);
+                batchRoutes(),
+                pageRoutes(),
+                mountRoutes(),
+                undoRoutes(),
+                metrics(),
+                SystemNanoClock.INSTANCE,
+                access);
+    }
+
+    private Metrics metrics() {
+        return new Metrics(
+                new Metrics.Sources() {
+                    @Override
+                    public String version() {
+                        return "test";
+                    }
+
+                    @Override
+                    public CompletableFuture<Census> census() {
+                        return conductor.census();
+                    }
+
+                    @Override
+                    public long writerCycles() {
+                        return conductor.cycles();
+                    }
+
+                    @Override
+                    public StoreCalls storeCalls() {
+                        return calls;
+                    }
+
+                    @Override
+                    public long cacheUsedBytes() {
+                        return space.usedBytes();
+                    }
+
+                    @Override
+                    public long cacheLimitBytes() {
+                        return space.limitBytes();
+                    }
+
+                    @Override
+                    public long diskFreeBytes() {
+                        return 1 << 30;
+                    }
+
+                    @Override
+                    public long blockCacheUsedBytes() {
+                        return 0;
+                    }
+
+                    @Override
+                    public long blockCacheLimitBytes() {
+                        return 1 << 24;
+                    }
+
+                    @Override
+                    public long blockCacheFailures() {
+                        return 0;
+                    }
+                });
+    }
+
+    private UndoRoutes undoRoutes() {
+        return new UndoRoutes(conductor, bucket, Duration.ofDays(7));
     }
 
     private MountRoutes mountRoutes() {
@@ -176,7 +261,19 @@ final class ServedBatches implements AutoCloseable {
                                 412, true, false, true, true, true, 0, List.of()),
                 () ->
                         new StatusDocument.DaemonFacts(
-                                "test", 1, "", false, "", space.usedBytes(), CACHE_BYTES));
+                                "test",
+                                1,
+                                "",
+                                false,
+                                "",
+                                space.usedBytes(),
+                                CACHE_BYTES,
+                                "",
+                                null));
+    }
+
+    JsonNode receipt(String batch) throws IOException {
+        return Routes.JSON.readTree(Receipts.file(receipts, BatchId.parse(batch)).toFile());
     }
 
     byte[] inBucket(String object) throws IOException {

@@ -1,5 +1,6 @@
 package aria.s3batch.ops.demo;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -44,12 +46,27 @@ public final class ChildJava {
         Path lib = lib();
         command.addAll(QUIET);
         command.add("-Djava.library.path=" + lib.resolve("native"));
-        command.add("-XX:AOTCache=" + lib.resolve(mainClass + ".aot"));
+        String classPath = System.getProperty(CLASS_PATH);
+        if (classPath == null) {
+            classPath = lib.resolve("aria_s3_batch.jar").toString();
+            Path note = lib.resolve(mainClass + ".aot");
+            if (isNewerThanJars(note)) {
+                command.add("-XX:AOTCache=" + note);
+            }
+        }
         command.add("-cp");
-        command.add(System.getProperty(CLASS_PATH, lib.resolve("aria_s3_batch.jar").toString()));
+        command.add(classPath);
         command.add(mainClass);
         command.addAll(arguments);
         return command;
+    }
+
+    /** As in ops/bin/launch: the JVM does not look, and takes the noted classes in place of those in the jars. */
+    private static boolean isNewerThanJars(Path note) {
+        File[] jars =
+                note.resolveSibling("").toFile().listFiles((lib, name) -> name.endsWith(".jar"));
+        long noted = note.toFile().lastModified(); // 0: there is none
+        return jars != null && Arrays.stream(jars).allMatch(jar -> jar.lastModified() <= noted);
     }
 
     private static Path lib() {

@@ -93,6 +93,8 @@ public final class MariaDbServer implements AutoCloseable {
             throws IOException {
         Files.createDirectories(directory);
         Path dataDirectory = directory.resolve("data");
+        // Its own: a server that starts deletes the temporary tables of others there.
+        String temporary = "--tmpdir=" + Files.createDirectories(directory.resolve("tmp"));
         Path socket = socketIn(directory);
         if (!Files.exists(dataDirectory)) {
             runOrThrow(
@@ -102,6 +104,7 @@ public final class MariaDbServer implements AutoCloseable {
                             "--auth-root-authentication-method=normal",
                             "--skip-test-db",
                             "--datadir=" + dataDirectory,
+                            temporary,
                             "--user=" + System.getProperty("user.name")),
                     ProcessBuilder.Redirect.PIPE,
                     directory.resolve("install.log"),
@@ -112,6 +115,7 @@ public final class MariaDbServer implements AutoCloseable {
         command.add("--no-defaults");
         command.add("--user=" + System.getProperty("user.name")); // root is refused unless named
         command.add("--datadir=" + dataDirectory);
+        command.add(temporary);
         command.add("--socket=" + socket);
         command.add("--pid-file=" + directory.resolve("mariadb.pid"));
         command.add("--skip-networking");

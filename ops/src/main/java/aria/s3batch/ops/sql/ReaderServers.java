@@ -14,6 +14,9 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -38,6 +41,10 @@ public final class ReaderServers implements FenceWait.Servers {
     private static final int STOP_MILLIS = 100;
     private static final int STATEMENT_TIMEOUT = 1969;
 
+    /** FLUSH TABLES does not mind that there is none. */
+    private static final String FLUSH_NOTHING =
+            "FLUSH LOCAL TABLES `aria_s3_batch`.`no such table`";
+
     private final DaemonSettings.FenceServers servers;
     private final String systemUser;
 
@@ -48,6 +55,29 @@ public final class ReaderServers implements FenceWait.Servers {
 
     public static ReaderServers of(DaemonSettings settings) {
         return new ReaderServers(settings.fenceServers(), System.getProperty("user.name", "root"));
+    }
+
+    /**
+     * Asks each as a fence would, about a table that nobody has.
+     *
+     * @return by address what keeps it from answering; empty if nothing does
+     */
+    public Map<String, Optional<String>> ask() {
+        Map<String, Optional<String>> answers = new LinkedHashMap<>();
+        for (String address : servers.addresses()) {
+            Optional<String> problem = Optional.empty();
+            try {
+                hasEnded(address, FLUSH_NOTHING, Duration.ofMillis(CONNECT_MILLIS));
+            } catch (SQLException e) {
+                problem =
+                        Optional.of(
+                                SqlWords.isDisconnected(e)
+                                        ? "no answer (" + SqlWords.cause(e) + ")"
+                                        : SqlWords.message(e));
+            }
+            answers.put(address, problem);
+        }
+        return answers;
     }
 
     @Override
@@ -97,9 +127,11 @@ public final class ReaderServers implements FenceWait.Servers {
             }
         }
         asked.cancel(true);
-        log.atWarn()
-                .addKeyValue("server", address)
-                .log("statements may still read a table whose fence is up; fence-wait is over");
+        if (!stop.getAsBoolean()) {
+            log.atWarn()
+                    .addKeyValue("server", address)
+                    .log("statements may still read a table whose fence is up; fence-wait is over");
+        }
         return false;
     }
 

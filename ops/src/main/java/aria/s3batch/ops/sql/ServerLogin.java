@@ -34,6 +34,9 @@ public record ServerLogin(Path socket, String user, @Nullable String password, L
     private static final String USER = "user";
     private static final String PASSWORD = "password";
 
+    /** What requests cost, for {@code plan}: of the same group, and not ours to judge. */
+    private static final String PRICE = "price-";
+
     /** Debian and its like, Red Hat and its like, MariaDB's own tarballs. */
     private static final List<Path> USUAL_SOCKETS =
             List.of(
@@ -84,7 +87,7 @@ public record ServerLogin(Path socket, String user, @Nullable String password, L
                     ofClient.put(key, value);
                 }
             } else if (!Set.of(SOCKET, USER, PASSWORD).contains(option.name())) {
-                if (!option.loose()) {
+                if (!option.loose() && !option.name().startsWith(PRICE)) {
                     throw new SettingsException(
                             "%s: unknown option '%s'; the options in [%s] are %s, %s, %s"
                                     .formatted(

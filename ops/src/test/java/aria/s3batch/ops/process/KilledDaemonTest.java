@@ -2,7 +2,10 @@ package aria.s3batch.ops.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import aria.s3batch.ops.CommandLineRun;
 import aria.s3batch.ops.demo.DaemonProcess;
+
+import com.fasterxml.jackson.databind.JsonNode;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -86,7 +89,8 @@ final class KilledDaemonTest {
             Process second = DaemonProcess.launch(scene.home());
             assertThat(second.waitFor(CrashScene.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
             assertThat(second.exitValue()).isEqualTo(3);
-            assertThat(Files.readString(scene.home().log())).contains(Long.toString(first.pid()));
+            assertThat(Files.readString(scene.home().log()))
+                    .contains("is in use by process " + first.pid());
             assertThat(scene.status(first).daemon().pid()).isEqualTo(first.pid());
         }
     }
@@ -111,6 +115,13 @@ final class KilledDaemonTest {
             scene.assertTableIsAsCommitted();
             scene.assertNothingIsLeft(daemon);
         }
+        JsonNode receipt =
+                CommandLineRun.of(
+                                "history", "--json", "--defaults-file=" + scene.home().optionFile())
+                        .json()
+                        .at("/receipts/0");
+        assertThat(receipt.path("endedBy").asText()).isEqualTo("recovery");
+        assertThat(receipt.path("user").asText()).isEqualTo(System.getProperty("user.name"));
     }
 
     private void commitABatch(DaemonProcess daemon) throws IOException {

@@ -6,6 +6,8 @@ import aria.s3batch.format.Fixture;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,7 +110,10 @@ final class BatchesOnARealServerTest {
         assertThat(scene.server.checksum(name)).as(name).isEqualTo(checksum);
     }
 
-    /** One table through all that SQL does to file lengths, a batch a statement, both servers asked. */
+    /**
+     * One table through all that SQL does to file lengths, a batch a statement, both servers asked; each is
+     * undone, and the undo undone.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"none", "zlib"})
     void tableThatGrowsShrinksIsEmptiedAndGrowsAgainStaysWhatTheLocalTableIs(String compression)
@@ -145,6 +150,10 @@ final class BatchesOnARealServerTest {
                         + " work.seq_1_to_400");
         inABatch(table, "DELETE FROM work.%1$s; INSERT INTO work.%1$s VALUES (1, 'only', 1)");
         assertThat(blocks(name)).as("shrunk to one block a file").isEqualTo(2);
+        assertThat(scene.batch("history", "--table=live." + name).lines())
+                .filteredOn(line -> line.contains("APPLIED"))
+                .as("each statement, undone, and that undone")
+                .hasSize(21);
     }
 
     private long blocks(String name) {
@@ -156,12 +165,29 @@ final class BatchesOnARealServerTest {
     private void inABatch(TableName table, String sql) throws IOException {
         scene.server.query(sql.formatted(table.table()));
         scene.server.query("FLUSH TABLES");
-        scene.runBatch(table, List.of(table), scene.dataDirectory.resolve("work"));
         String inS3 = "live." + table.table();
-        assertThat(scene.server.check(inS3)).as(sql).isEqualTo("OK");
-        assertThat(scene.server.checksum(inS3))
-                .as(sql)
-                .isEqualTo(scene.server.checksum("work." + table.table()));
+        String before = scene.server.checksum(inS3);
+        String batch =
+                scene.runBatch(
+                        table, List.of(table), scene.dataDirectory.resolve("work"), "--keep-undo");
+        String after = scene.server.checksum("work." + table.table());
+        assertServerHas(sql, inS3, after);
+        String undoing = undone(batch);
+        assertServerHas("undone: " + sql, inS3, before);
+        assertThat(scene.tryBatch("undo", batch).exitCode()).as("undone already").isEqualTo(3);
+        undone(undoing);
+        assertServerHas("the undo undone: " + sql, inS3, after);
+    }
+
+    private void assertServerHas(String what, String inS3, String checksum) throws IOException {
+        assertThat(scene.server.check(inS3)).as(what).isEqualTo("OK");
+        assertThat(scene.server.checksum(inS3)).as(what).isEqualTo(checksum);
+    }
+
+    /** The batch that has undone another. */
+    private String undone(String batch) throws IOException {
+        String json = scene.batch("undo", batch, "--keep-undo", "--json");
+        return new ObjectMapper().readTree(json).get("batch").asText();
     }
 
     @ParameterizedTest

@@ -6,8 +6,10 @@ import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.S3Server;
 import aria.s3batch.s3block.AwsObjectStore;
+import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.EndpointFacts;
 import aria.s3batch.s3block.EndpointFacts.EtagForm;
+import aria.s3batch.s3block.PutAnswer;
 import aria.s3batch.s3block.StoreSettings;
 
 import org.junit.jupiter.api.Test;
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 
 /** The table of docs/endpoints.md: what the probe finds out about the servers that there are here. */
 final class EndpointsTriedTest {
@@ -37,8 +40,20 @@ final class EndpointsTriedTest {
             EndpointFacts facts = store.facts();
             assertThat(bucket.versions("_aria_s3_batch/")).isEmpty();
             assertThat(facts.clockAhead().abs()).isLessThan(Duration.ofMinutes(1));
+            assertCopiesOfWhatWasMeant(store);
             return facts;
         }
+    }
+
+    /** Whether the endpoint heeds a condition on the source, or we do. */
+    private static void assertCopiesOfWhatWasMeant(AwsObjectStore store) throws IOException {
+        String key = "db/t#P#p0/data/000001";
+        var first = store.put(key, new byte[] {1}, Condition.always(), Map.of("x", "y"));
+        String etag = ((PutAnswer.Stored) first).etag();
+        assertThat(store.copy(key, etag, "copy")).isEqualTo(new PutAnswer.Stored(etag));
+        assertThat(store.head("copy").orElseThrow().metadata()).isEqualTo(Map.of("x", "y"));
+        var _ = store.put(key, new byte[] {2}, Condition.always(), Map.of());
+        assertThat(store.copy(key, etag, "copy")).isEqualTo(new PutAnswer.ConditionFailed());
     }
 
     @Test

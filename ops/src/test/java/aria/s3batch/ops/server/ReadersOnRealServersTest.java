@@ -314,6 +314,14 @@ final class ReadersOnRealServersTest {
         }
     }
 
+    /** A server that starts deletes the temporary tables in its directory, whosever they are. */
+    @Test
+    void serversOfOneMachineShareNoTemporaryDirectory() throws IOException {
+        assertThat(scene.server.query("SELECT @@tmpdir"))
+                .isNotEqualTo(other.query("SELECT @@tmpdir"))
+                .isEqualTo(scene.dataDirectory.resolveSibling("tmp").toString());
+    }
+
     /** One that hangs, and one that is not there. */
     @Test
     void serverThatGivesNoAnswerCostsTheWholeFenceWaitAndNoMore() throws Exception {

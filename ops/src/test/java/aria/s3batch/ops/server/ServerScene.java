@@ -7,6 +7,7 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.CommandLineRun;
 import aria.s3batch.ops.demo.Bucket;
+import aria.s3batch.ops.demo.ChildJava;
 import aria.s3batch.ops.demo.DaemonProcess;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
@@ -16,7 +17,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -87,6 +90,26 @@ final class ServerScene implements AutoCloseable {
         daemon = DaemonProcess.start(home);
     }
 
+    /** A folder with programs {@code mariadb} and {@code aria_s3_batch} that talk to this server and this daemon. */
+    Path programs() throws IOException {
+        Path folder = Files.createDirectories(home.directory().resolve("bin"));
+        program(
+                folder.resolve("mariadb"),
+                "exec %s --no-defaults --socket=%s \"$@\""
+                        .formatted(installation.client(), server.socket()));
+        List<String> client = ChildJava.command("aria.s3batch.ops.AriaS3Batch", "128m", List.of());
+        program(
+                folder.resolve("aria_s3_batch"),
+                "verb=$1; shift; exec '%s' \"$verb\" --defaults-file=%s \"$@\""
+                        .formatted(String.join("' '", client), home.optionFile()));
+        return folder;
+    }
+
+    private static void program(Path file, String text) throws IOException {
+        Files.writeString(file, "#!/bin/sh\n" + text + "\n");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
     /** Starts {@code aria_s3_batch} in a process of its own, as a user does. */
     ClientProcess client(String verb, String... arguments) throws IOException {
         var words = new ArrayList<String>();
@@ -119,14 +142,17 @@ final class ServerScene implements AutoCloseable {
         return CommandLineRun.of(line);
     }
 
-    /** Begins, stages from local files, commits and waits until all is applied. */
-    void runBatch(TableName table, List<TableName> units, Path copies) {
+    /** Begins, stages from local files, commits and waits until all is applied; the batch. */
+    String runBatch(TableName table, List<TableName> units, Path copies, String... ofCommit) {
         String batch = batch("begin", table.path());
         for (TableName unit : units) {
             batch("stage", batch, unit.path(), "--from", copies.toString());
         }
-        batch("commit", batch);
+        String[] commit = Arrays.copyOf(ofCommit, ofCommit.length + 1);
+        commit[ofCommit.length] = batch;
+        batch("commit", commit);
         batch("check", table.path());
+        return batch;
     }
 
     static void writeLocal(Path directory, TableName unit, byte[] index, byte[] data)
