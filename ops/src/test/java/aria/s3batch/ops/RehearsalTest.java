@@ -38,7 +38,8 @@ class RehearsalTest {
     void notesThatAreOlderThanAJarAreNotUsed(@TempDir Path home) throws Exception {
         Path bin = Files.createDirectory(home.resolve("bin"));
         Path lib = Files.createDirectory(home.resolve("lib"));
-        Path jdk = Files.createDirectories(home.resolve("jdk/bin")).getParent();
+        Path jdk = home.resolve("jdk");
+        Files.createDirectories(jdk.resolve("bin"));
         for (String program : List.of("launch", "find-jdk")) {
             Files.copy(Path.of("bin", program), bin.resolve(program), COPY_ATTRIBUTES);
         }

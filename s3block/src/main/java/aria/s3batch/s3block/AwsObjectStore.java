@@ -288,14 +288,25 @@ public final class AwsObjectStore implements ObjectStore {
     @Override
     public void list(String prefix, Consumer<ListedObject> visitor) throws IOException {
         try {
-            for (S3Object object :
+            for (ListObjectsV2Response page :
                     clients.reads()
-                            .listObjectsV2Paginator(r -> r.bucket(settings.bucket()).prefix(prefix))
-                            .contents()) {
-                visitor.accept(listed(object, prefix));
+                            .listObjectsV2Paginator(
+                                    r -> r.bucket(settings.bucket()).prefix(prefix))) {
+                requireWhole(page, prefix);
+                for (S3Object object : page.contents()) {
+                    visitor.accept(listed(object, prefix));
+                }
             }
         } catch (RuntimeException e) {
             throw failures.explain(e, "listing " + prefix);
+        }
+    }
+
+    /** A head that was cut has no body, and the SDK makes an empty listing of none. */
+    private static void requireWhole(ListObjectsV2Response page, String prefix)
+            throws StoreUnreachableException {
+        if (page.isTruncated() == null) { // always answered: "ListObjectsV2" in Amazon's reference
+            throw endedInItsHead("listing " + prefix);
         }
     }
 
@@ -309,12 +320,17 @@ public final class AwsObjectStore implements ObjectStore {
     public List<String> folders(String prefix) throws IOException {
         try {
             List<String> folders = new ArrayList<>();
-            for (CommonPrefix folder :
+            for (ListObjectsV2Response page :
                     clients.reads()
                             .listObjectsV2Paginator(
-                                    r -> r.bucket(settings.bucket()).prefix(prefix).delimiter("/"))
-                            .commonPrefixes()) {
-                folders.add(folder.prefix());
+                                    r ->
+                                            r.bucket(settings.bucket())
+                                                    .prefix(prefix)
+                                                    .delimiter("/"))) {
+                requireWhole(page, prefix);
+                for (CommonPrefix folder : page.commonPrefixes()) {
+                    folders.add(folder.prefix());
+                }
             }
             return folders;
         } catch (RuntimeException e) {
@@ -478,6 +494,7 @@ public final class AwsObjectStore implements ObjectStore {
                                                         .prefix(prefix)
                                                         .maxKeys(keysMax)
                                                         .continuationToken(continuation));
+                requireWhole(page, prefix);
                 List<ListedObject> objects = new ArrayList<>();
                 for (S3Object object : page.contents()) {
                     objects.add(listed(object, prefix));

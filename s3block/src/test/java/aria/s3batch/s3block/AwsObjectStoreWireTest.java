@@ -9,8 +9,10 @@ import com.sun.net.httpserver.HttpServer;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
@@ -31,9 +33,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** What goes over the wire, and what is made of answers that no good server gives. */
 final class AwsObjectStoreWireTest {
+    private static final String EMPTY_LISTING =
+            "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+
     private interface Answer {
         void to(HttpExchange exchange) throws IOException;
     }
@@ -321,22 +327,37 @@ final class AwsObjectStoreWireTest {
         }
     }
 
-    @Test
-    void listingWhoseAnswerWasCutAnywhereIsNoAnswer() throws IOException {
+    private static Stream<Named<Listing>> listings() {
+        return Stream.of(
+                Named.of("objects", store -> listed(store, "db/")),
+                Named.of("folders", store -> store.folders("db/")));
+    }
+
+    interface Listing {
+        List<String> of(AwsObjectStore store) throws IOException;
+    }
+
+    private static List<String> listed(AwsObjectStore store, String prefix) throws IOException {
+        List<String> keys = new ArrayList<>();
+        store.list(prefix, object -> keys.add(object.key()));
+        return keys;
+    }
+
+    @ParameterizedTest
+    @MethodSource("listings")
+    void listingWhoseAnswerWasCutAnywhereIsNoAnswer(Listing listing) throws IOException {
         String body =
                 "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>"
-                    + "<Contents><Key>db/t/aria</Key><ETag>\"a\"</ETag><Size>1</Size></Contents>"
-                    + "</ListBucketResult>";
+                        + "<Contents><Key>db/a</Key><ETag>\"a\"</ETag><Size>1</Size></Contents>"
+                        + "<CommonPrefixes><Prefix>db/t/</Prefix></CommonPrefixes>"
+                        + "</ListBucketResult>";
         String whole =
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
                         .formatted(body.length(), body);
-        int head = whole.indexOf("\r\n\r\n") + 4;
         int end = whole.indexOf("</ListBucketResult>") + "</ListBucketResult>".length();
-        for (int bytes = head; bytes <= whole.length(); bytes++) {
-            List<String> keys = new ArrayList<>();
+        for (int bytes = whole.indexOf("OK"); bytes <= whole.length(); bytes++) {
             try (AwsObjectStore cut = storeThatAnswers(whole, bytes)) {
-                cut.list("db/", object -> keys.add(object.key()));
-                assertThat(keys).containsExactly("db/t/aria");
+                assertThat(listing.of(cut)).hasSize(1);
                 assertThat(bytes).isGreaterThanOrEqualTo(end);
             } catch (StoreUnreachableException e) {
                 assertThat(bytes).isLessThan(whole.length());
@@ -390,11 +411,19 @@ final class AwsObjectStoreWireTest {
                     exchange.getResponseHeaders().set("ETag", "\"abc\"");
                     exchange.getResponseHeaders()
                             .set("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT");
-                    boolean delete = exchange.getRequestMethod().equals("DELETE");
-                    if (exchange.getRequestMethod().equals("HEAD")) {
-                        exchange.getResponseHeaders().set("Content-Length", "5");
+                    switch (exchange.getRequestMethod()) {
+                        case "DELETE" -> exchange.sendResponseHeaders(204, -1);
+                        case "HEAD" -> {
+                            exchange.getResponseHeaders().set("Content-Length", "5");
+                            exchange.sendResponseHeaders(200, -1);
+                        }
+                        case "GET" -> {
+                            byte[] empty = EMPTY_LISTING.getBytes(StandardCharsets.US_ASCII);
+                            exchange.sendResponseHeaders(200, empty.length);
+                            exchange.getResponseBody().write(empty);
+                        }
+                        default -> exchange.sendResponseHeaders(200, -1);
                     }
-                    exchange.sendResponseHeaders(delete ? 204 : 200, -1);
                 };
         assertThat(store.facts().allHonoured()).isFalse();
         seen.clear();

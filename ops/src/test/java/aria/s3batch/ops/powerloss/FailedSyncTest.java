@@ -108,6 +108,15 @@ final class FailedSyncTest {
             assertThat(log()).as(what).contains("Input/output error");
         }
 
+        /** The batch is applied by a daemon that goes on, and has said what failed. */
+        void assertAppliesWithoutAReceipt(DaemonProcess daemon, String what) throws Exception {
+            FixtureTable.awaitAllApplied(daemon);
+            assertThat(disk.failed()).as(what).hasSize(1);
+            assertThat(log()).as(what).contains("the receipt cannot be written");
+            table.assertIsAsCommitted(table.objects());
+            FixtureTable.abort(daemon, table.begin(daemon));
+        }
+
         /** Cuts the power of a disk that nobody uses any more. */
         void cutPower(SplittableRandom chance) throws IOException {
             disk = disk.cut(chance);
@@ -195,6 +204,13 @@ final class FailedSyncTest {
         return chosen;
     }
 
+    /** Of its file, its folder, or the folder of that, which is made before them. */
+    private static boolean isOfReceipt(List<ForgetfulDisk.Call> syncs, int n) {
+        return syncs.subList(n - 1, Math.min(n + 1, syncs.size())).stream()
+                        .anyMatch(call -> call.path().startsWith("/receipts"))
+                && !syncs.get(n - 1).path().startsWith("/journal");
+    }
+
     @Test
     void failedSyncIsNeverFollowedByAnAnswerAndTheNextStartRecovers() throws Exception {
         List<ForgetfulDisk.Call> syncs;
@@ -214,7 +230,24 @@ final class FailedSyncTest {
         int ofCommit = mark + 2; // the mark's directory is the last
         assertThat(syncs.size()).isGreaterThan(ofCommit);
         for (int n : chosen(syncs, ofCommit)) {
-            failSyncOfABatch(n, n <= ofCommit);
+            if (isOfReceipt(syncs, n)) {
+                failSyncOfAReceipt(n);
+            } else {
+                failSyncOfABatch(n, n <= ofCommit);
+            }
+        }
+    }
+
+    /** Nothing depends on a receipt: its batch ends, and the daemon says what failed. */
+    private void failSyncOfAReceipt(int n) throws Exception {
+        String what = "sync %d, of a receipt".formatted(n);
+        try (var scene = new Scene()) {
+            DaemonProcess daemon = scene.started();
+            String batch = table.begin(daemon);
+            table.stageAll(daemon, batch);
+            scene.disk.failSync(new SplittableRandom(n), n);
+            FixtureTable.commit(daemon, batch);
+            scene.assertAppliesWithoutAReceipt(daemon, what);
         }
     }
 
@@ -261,6 +294,10 @@ final class FailedSyncTest {
                 scene.disk.failSync(new SplittableRandom(n), n);
                 scene.launch();
                 String what = "sync %d of a recovery".formatted(n);
+                if (isOfReceipt(syncs, n)) {
+                    scene.assertAppliesWithoutAReceipt(scene.started(), what);
+                    continue;
+                }
                 scene.assertEndsWithTheFailure(what);
                 assertThat(scene.disk.failed()).as(what).hasSize(1);
                 if (n % 2 == 0) {
