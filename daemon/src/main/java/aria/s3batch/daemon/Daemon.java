@@ -162,9 +162,16 @@ public final class Daemon implements AutoCloseable {
         report.starting("sorting out what the last stop left");
         Recovery.Found found = resumeOwn(recovery, rescue(store, locks, journal, recovery));
         ChangingRooms running =
-                startConductor(endpoint, store, journal, recovery, found, locks, random);
+                makeConductor(endpoint, store, journal, recovery, found, locks, random);
         changing = running;
         BatchConductor conductor = running.conductor();
+        var runner =
+                opened(
+                        new AgentRunner(
+                                new SleepingIdleStrategy(IDLE_CYCLE.toNanos()),
+                                failed::complete,
+                                null,
+                                conductor));
         opened(
                 UndoExpiry.start(
                         store, settings.undoKeep(), InstantSource.system(), threads("undo")));
@@ -189,6 +196,8 @@ public final class Daemon implements AutoCloseable {
                                 settings.receiptDir().toString(),
                                 receipts.problem().orElse(null)),
                 new Metrics(new DaemonNumbers(version, running, calls, cacheDir.root())));
+        // not before: replay would take its processors from the start that others wait for
+        AgentRunner.startOnThread(runner, threads("conductor"));
         report.ready(new WorkInWords(conductor));
         log.atInfo()
                 .addKeyValue("socket", settings.socket())
@@ -280,7 +289,7 @@ public final class Daemon implements AutoCloseable {
                 .start();
     }
 
-    private ChangingRooms startConductor(
+    private ChangingRooms makeConductor(
             AwsObjectStore endpoint,
             ObjectStore store,
             RocksJournal journal,
@@ -335,14 +344,6 @@ public final class Daemon implements AutoCloseable {
                                 random),
                         found,
                         failed::complete);
-        var runner =
-                opened(
-                        new AgentRunner(
-                                new SleepingIdleStrategy(IDLE_CYCLE.toNanos()),
-                                failed::complete,
-                                null,
-                                conductor));
-        AgentRunner.startOnThread(runner, threads("conductor"));
         return new ChangingRooms(endpoint, space, blockCache, transfers, applier, conductor);
     }
 

@@ -14,9 +14,12 @@ import java.util.stream.Collectors;
 /** The end of a batch that is kept: commit, then wait until it is applied, with a progress bar. */
 final class Committing {
     /** The first look comes soon, as most batches are small; the later ones cost the daemon little. */
-    private static final long FIRST_POLL_MS = 10;
+    private static final long POLL_MS_MIN = 10;
 
     private static final long POLL_MS_MAX = 250;
+
+    /** Of the time that was waited, what may be waited for nothing. */
+    private static final int POLL_SHARE = 10;
 
     private final DaemonClient daemon;
     private final Output output;
@@ -126,15 +129,16 @@ final class Committing {
     }
 
     private BatchDocument awaitEnd() throws ProblemException {
-        long pauseMs = FIRST_POLL_MS;
+        long started = System.nanoTime();
         try (var progress = Progress.of(output.streams(), "apply", "blocks", 0)) {
             while (true) {
                 BatchDocument now = poll();
                 progress.at(now.blocksDone(), now.blocksTotal());
                 switch (now.state()) {
                     case "COMMITTED", "APPLYING" -> {
-                        TimeUnit.MILLISECONDS.sleep(pauseMs);
-                        pauseMs = Math.min(2 * pauseMs, POLL_MS_MAX);
+                        long waitedMs = (System.nanoTime() - started) / 1_000_000;
+                        TimeUnit.MILLISECONDS.sleep(
+                                Math.clamp(waitedMs / POLL_SHARE, POLL_MS_MIN, POLL_MS_MAX));
                     }
                     case "APPLIED", "QUARANTINED" -> {
                         return now;

@@ -42,10 +42,21 @@ public final class DocumentedCommands {
 
     /** The indented lines of a page of docs/, as a shell reads them. */
     public static List<String> blocks(String page) throws IOException {
-        return Files.readAllLines(Path.of("..", "docs", page)).stream()
-                .filter(line -> line.startsWith("    "))
-                .map(String::strip)
-                .toList();
+        return indented(Files.readAllLines(Path.of("..", "docs", page)));
+    }
+
+    /** Those under one heading. */
+    public static List<String> blocks(String page, String heading) throws IOException {
+        List<String> lines = Files.readAllLines(Path.of("..", "docs", page));
+        List<String> section =
+                lines.subList(lines.indexOf(heading) + 1, lines.size()).stream()
+                        .takeWhile(line -> !line.startsWith("## "))
+                        .toList();
+        return indented(section);
+    }
+
+    private static List<String> indented(List<String> lines) {
+        return lines.stream().filter(line -> line.startsWith("    ")).map(String::strip).toList();
     }
 
     /** Every call of our programs, in blocks and in running text. */

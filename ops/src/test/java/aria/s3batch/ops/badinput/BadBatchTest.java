@@ -36,7 +36,7 @@ import java.util.function.UnaryOperator;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class BadBatchTest {
     private static final Fixture PLAIN = Fixture.of("plain");
-    private static final int DAMAGED_HEADERS = Numbers.areFull() ? 2000 : 100;
+    private static final int DAMAGED_HEADERS = Numbers.areFull() ? 2000 : 30;
     private static final int PAGE_BYTES = 8192;
     private static final byte[] GOOD_PAGE = SyntheticTable.page(TableFile.DATA, 1, 7);
 

@@ -1,7 +1,6 @@
 package aria.s3batch.ops.packages;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import aria.s3batch.format.Numbers;
 import aria.s3batch.ops.demo.Bucket;
@@ -38,20 +37,11 @@ class InstalledPackageTest {
     private static final String CACHE = "/var/lib/aria_s3_batch";
     private static final String LOG = "/root/daemon.log";
 
-    /** There it fails for want of either. */
-    private static final boolean CI = "true".equals(System.getenv("CI"));
-
     @TempDir Path directory;
 
     @Test
     void committedBatchOutlivesUpgradeRemovalAndPurge() throws Exception {
-        assumeThat(Files.isExecutable(Path.of("/usr/sbin/debootstrap")) || CI)
-                .as("no debootstrap on this machine: run ops/bin/install-parts --long as root")
-                .isTrue();
-        assumeThat(System.getProperty("user.name").equals("root") || CI)
-                .as("a root directory of its own takes root")
-                .isTrue();
-        try (var debian = CleanRoot.make(directory.resolve("root"));
+        try (var debian = CleanRoot.makeIfPossible(directory.resolve("root"));
                 var s3 = EmbeddedS3Process.start(directory.resolve("s3"));
                 var bucket = new Bucket(s3)) {
             bucket.putAll(DemoTable.load().before());

@@ -3,6 +3,7 @@ package aria.s3batch.ops.packages;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import aria.s3batch.daemon.DaemonSettings;
+import aria.s3batch.ops.DocumentedCommands;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -68,6 +69,16 @@ class PackageTest {
                     .asString()
                     .startsWith(program + " ");
         }
+    }
+
+    @Test
+    void everyFileThatTheDocumentsNameIsThere() throws Exception {
+        Pattern file = Pattern.compile("/(usr/[\\w./-]*aria[\\w./-]*\\w)");
+        var named = new ArrayList<String>();
+        for (Path page : DocumentedCommands.pages()) {
+            file.matcher(Files.readString(page)).results().forEach(f -> named.add(f.group(1)));
+        }
+        assertThat(named).hasSizeGreaterThan(3).allMatch(name -> Files.exists(root.resolve(name)));
     }
 
     @Test

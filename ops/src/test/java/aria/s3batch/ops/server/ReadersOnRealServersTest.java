@@ -34,7 +34,7 @@ import java.util.concurrent.TimeUnit;
 @Timeout(300)
 final class ReadersOnRealServersTest {
     private static final boolean FULL = Numbers.areFull();
-    private static final int ROUNDS = FULL ? 25 : 3;
+    private static final int ROUNDS = FULL ? 25 : 2;
     private static final int ROWS = 30_000;
     private static final Duration SOON = Duration.ofSeconds(20); // less than the fence-wait of 50
     private static final String SMALL_CACHE = "--s3-pagecache-buffer-size=1M";

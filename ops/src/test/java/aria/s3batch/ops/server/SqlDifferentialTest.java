@@ -32,21 +32,26 @@ final class SqlDifferentialTest {
 
     @Test
     void tableInS3BecomesWhatTheLocalTableBecomes() throws Exception {
-        sameBatchesOnBoth(EmbeddedS3Process.start(directory.resolve("s3")));
+        sameBatchesOnBoth(EmbeddedS3Process.start(directory.resolve("s3")), false);
     }
 
     @NeedsCeph
     @Test
     void tableInCephBecomesWhatTheLocalTableBecomes() throws Exception {
-        sameBatchesOnBoth(CephGateway.start(directory.resolve("c")));
+        sameBatchesOnBoth(CephGateway.start(directory.resolve("c")), true);
     }
 
-    private void sameBatchesOnBoth(S3Server store) throws Exception {
+    /** In the short run two of the four settings, the other two on the other store. */
+    private void sameBatchesOnBoth(S3Server store, boolean smallAreCompressed) throws Exception {
         try (var scene = new ServerScene(directory, store, List.of(), List.of("fence-wait=0"))) {
             scene.server.query("CREATE DATABASE live; CREATE DATABASE work");
             for (String compression : List.of("none", "zlib")) {
                 for (int blockBytes : new int[] {64 << 10, 4 << 20}) {
-                    sameBatchesOnBoth(scene, compression, blockBytes);
+                    boolean small = blockBytes < 1 << 20;
+                    boolean compressed = !compression.equals("none");
+                    if (FULL || (small == smallAreCompressed) == compressed) {
+                        sameBatchesOnBoth(scene, compression, blockBytes);
+                    }
                 }
             }
         }

