@@ -35,7 +35,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class KillRounds {
     static final boolean LONG = Numbers.areLong();
-    private static final int ROUNDS = Integer.getInteger("kill.rounds", LONG ? 100 : 6);
+    static final int FULL_ROUNDS = 100;
     private static final int ONLY_ROUND = Integer.getInteger("kill.round", 0);
     private static final int LANES = 3;
 
@@ -64,7 +64,11 @@ final class KillRounds {
         }
     }
 
-    KillRounds(String test, Path directory, S3Server store) {
+    /**
+     * @param longRounds how many under {@code --long}, where each point is tried at least; under {@code --full} it
+     *     is {@link #FULL_ROUNDS}
+     */
+    KillRounds(String test, Path directory, S3Server store, int longRounds) {
         this.test = test;
         this.directory = directory;
         this.store = store;
@@ -78,7 +82,9 @@ final class KillRounds {
             }
         }
         Collections.shuffle(named, new Random(seed));
-        for (int number = 1; number <= ROUNDS; number++) {
+        int full = Numbers.areFull() ? FULL_ROUNDS : Math.max(longRounds, named.size());
+        int rounds = Integer.getInteger("kill.rounds", LONG ? full : 6);
+        for (int number = 1; number <= rounds; number++) {
             boolean random = LONG ? number > named.size() : number % 3 == 0;
             Planned one = named.get((number - 1) % named.size());
             plan.add(new Planned(number, random ? null : one.point(), !random && one.inReplay()));

@@ -17,10 +17,12 @@ import java.nio.file.Path;
         matches = Numbers.LONG_OR_FULL,
         disabledReason = "the full numbers only: the gateway takes long to start")
 final class KillRoundsOnCephTest {
+    private static final int LONG_ROUNDS = 60;
+
     @Test
     void committedBatchesAreWholeAndOthersLeaveNothing(@TempDir Path directory) throws Exception {
         try (var store = CephGateway.start(directory.resolve("ceph"))) {
-            new KillRounds("KillRoundsOnCephTest", directory, store).run();
+            new KillRounds("KillRoundsOnCephTest", directory, store, LONG_ROUNDS).run();
         }
     }
 }

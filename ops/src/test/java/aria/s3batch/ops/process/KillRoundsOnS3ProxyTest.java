@@ -12,7 +12,8 @@ final class KillRoundsOnS3ProxyTest {
     @Test
     void committedBatchesAreWholeAndOthersLeaveNothing(@TempDir Path directory) throws Exception {
         try (var store = EmbeddedS3Process.start(directory.resolve("s3"))) {
-            new KillRounds("KillRoundsOnS3ProxyTest", directory, store).run();
+            new KillRounds("KillRoundsOnS3ProxyTest", directory, store, KillRounds.FULL_ROUNDS)
+                    .run();
         }
     }
 }
