@@ -267,8 +267,13 @@ final class DefinitionsOnARealServerTest {
 
         writeAsAria(new TableName("live", name));
 
-        String s3Option = "`%s`='%s'".formatted(option, value);
         String s3Create = showCreate("live." + name);
+        // releases of one series show it with quotes and without
+        String s3Option =
+                "`%s`=%s"
+                        .formatted(
+                                option,
+                                s3Create.contains("'" + value + "'") ? "'" + value + "'" : value);
         assertThat(s3Create).contains("\n) ENGINE=S3 ").contains(s3Option);
         assertThat(showCreate("work." + name))
                 .isEqualTo(
