@@ -189,6 +189,9 @@ public final class FaultProxy implements S3Server {
                 synchronized (this) {
                     connections.add(client);
                 }
+                if (listening.isClosed()) {
+                    client.close(); // it may have come too late for close() to see it
+                }
                 Thread.ofVirtual().start(() -> serve(client));
             } catch (IOException e) {
                 assert listening.isClosed() : e;
