@@ -22,6 +22,7 @@ public final class Bench {
                     new BlockDeviceRow(),
                     new RecoveryRow(),
                     new SqlRow(),
+                    new CopyRow(),
                     new GrowthRow(),
                     new MemoryRow());
 

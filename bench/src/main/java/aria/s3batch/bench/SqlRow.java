@@ -1,6 +1,5 @@
 package aria.s3batch.bench;
 
-import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
 import aria.s3batch.ops.demo.S3Server;
 
@@ -17,7 +16,7 @@ import java.util.List;
  * the whole table out of S3, the statement, and back, by ALTER or by aria_s3_copy.
  */
 final class SqlRow implements Row {
-    private static final Duration LIMIT = Duration.ofMinutes(15);
+    static final Duration LIMIT = Duration.ofMinutes(15);
     private static final int ROWS_AT_ONCE = 160_000;
     private static final double BYTES_SHARE_MAX = 12;
 
@@ -75,6 +74,25 @@ final class SqlRow implements Row {
                 finding("one row", "UPDATE by id " + size, alters, 40, ours.oneRow, alter.oneRow));
     }
 
+    /** An Aria table of about 450 bytes a row, of a server that has a database {@code local}. */
+    static void make(MariaDbServer server, String name, int first, int last) throws IOException {
+        server.query(
+                """
+                CREATE TABLE %s (id int primary key, k int, v int, pad varchar(500), key(k))
+                  ENGINE=Aria TRANSACTIONAL=0
+                """
+                        .formatted(name));
+        for (int from = first; from <= last; from += ROWS_AT_ONCE) {
+            server.query(
+                    """
+                    INSERT INTO %s SELECT seq, seq * 7919 %% 1000003, 0, REPEAT(MD5(seq), 12)
+                      FROM local.seq_%d_to_%d
+                    """
+                            .formatted(name, from, Math.min(last, from + ROWS_AT_ONCE - 1)),
+                    LIMIT);
+        }
+    }
+
     private static Finding finding(
             String row,
             String work,
@@ -122,27 +140,10 @@ final class SqlRow implements Row {
                             "[aria_s3_batch]",
                             "mariadb-socket=" + server.socket());
             server.query("CREATE DATABASE live; CREATE DATABASE copies; CREATE DATABASE local");
-            make("live.t", 1, rows);
-            make("copies.t", 1, 0);
-            make("local.more", rows + 1, rows + rows / 10);
+            make(server, "live.t", 1, rows);
+            make(server, "copies.t", 1, 0);
+            make(server, "local.more", rows + 1, rows + rows / 10);
             query("FLUSH TABLES; ALTER TABLE live.t ENGINE=S3");
-        }
-
-        private void make(String name, int first, int last) throws IOException {
-            server.query(
-                    """
-                    CREATE TABLE %s (id int primary key, k int, v int, pad varchar(500), key(k))
-                      ENGINE=Aria TRANSACTIONAL=0
-                    """
-                            .formatted(name));
-            for (int from = first; from <= last; from += ROWS_AT_ONCE) {
-                query(
-                        """
-                        INSERT INTO %s SELECT seq, seq * 7919 %% 1000003, 0, REPEAT(MD5(seq), 12)
-                          FROM local.seq_%d_to_%d
-                        """
-                                .formatted(name, from, Math.min(last, from + ROWS_AT_ONCE - 1)));
-            }
         }
 
         private void query(String sql) throws IOException {
@@ -238,16 +239,17 @@ final class SqlRow implements Row {
          * Aria.
          */
         Sample byCopy() throws Exception {
+            var copy = new S3Copy(s3, "live", "t");
             Path folder = scene.folder();
             Path local = dataDirectory.resolve("copies");
             String update = update(rows / 100);
             return counted(
                     () -> {
-                        copy("from_s3", folder);
+                        copy.run("from_s3", folder);
                         move(folder, local);
                         query("USE copies; " + update + "; FLUSH TABLES copies.t");
                         move(local, folder);
-                        copy("to_s3", folder);
+                        copy.run("to_s3", folder);
                         query("FLUSH TABLES live.t");
                         assertUpdated();
                     });
@@ -258,26 +260,6 @@ final class SqlRow implements Row {
                 Files.move(
                         from.resolve(file), to.resolve(file), StandardCopyOption.REPLACE_EXISTING);
             }
-        }
-
-        private void copy(String operation, Path folder) throws IOException {
-            Programs.output(
-                    List.of(
-                            "aria_s3_copy",
-                            "--no-defaults",
-                            "--op=" + operation,
-                            "--force",
-                            "--database=live",
-                            "--s3-host-name=127.0.0.1",
-                            "--s3-port=" + s3.port(),
-                            "--s3-use-http",
-                            "--s3-no-content-type",
-                            "--s3-bucket=" + EmbeddedS3Process.BUCKET,
-                            "--s3-region=" + EmbeddedS3Process.REGION,
-                            "--s3-access-key=" + EmbeddedS3Process.ACCESS_KEY,
-                            "--s3-secret-key=" + EmbeddedS3Process.SECRET_KEY,
-                            "t"),
-                    folder);
         }
     }
 }

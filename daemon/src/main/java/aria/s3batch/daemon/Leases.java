@@ -79,7 +79,7 @@ final class Leases {
             log.atWarn()
                     .addKeyValue("batch", batch.id)
                     .addKeyValue("cause", e.getMessage())
-                    .log("lock cannot be renewed now");
+                    .log("lock cannot be renewed now; trying again");
         }
         inbox.result(
                 new CompletableFuture<>(),
@@ -101,7 +101,9 @@ final class Leases {
             leftOver = true;
             log.atWarn()
                     .addKeyValue("cause", e.getMessage())
-                    .log("locks that a former process left cannot be released now");
+                    .log(
+                            "locks that a former process left cannot be released now; trying again"
+                                    + " later");
         }
         inbox.result(new CompletableFuture<>(), ignored -> releasingLeft = false);
     }

@@ -180,7 +180,7 @@ final class MountChanges {
                     .addKeyValue("batch", batch)
                     .addKeyValue("directory", mounted.directory())
                     .setCause(e)
-                    .log("cannot be unmounted; its files answer with errors");
+                    .log("a directory cannot be unmounted; its files answer with errors");
         }
     }
 

@@ -170,7 +170,7 @@ public final class OfflineRecovery {
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             log.atWarn()
                     .addKeyValue("cause", e.getMessage())
-                    .log("the object store cannot be tried now");
+                    .log("the object store cannot be tried now; batches that need it wait");
         }
     }
 

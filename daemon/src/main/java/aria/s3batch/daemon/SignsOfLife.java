@@ -40,7 +40,7 @@ final class SignsOfLife implements AutoCloseable {
             log.atWarn()
                     .addKeyValue("batch", locks.batch())
                     .addKeyValue("cause", e.getMessage())
-                    .log("lock cannot be renewed now");
+                    .log("lock cannot be renewed now; trying again");
         }
     }
 

@@ -2,17 +2,13 @@ package aria.s3batch.diskcache;
 
 import aria.s3batch.format.TableFile;
 
-import net.openhft.chronicle.core.values.LongValue;
-import net.openhft.chronicle.hash.Data;
 import net.openhft.chronicle.map.ChronicleMap;
 import net.openhft.chronicle.map.MapEntry;
 import net.openhft.chronicle.map.MapSegmentContext;
-import net.openhft.chronicle.values.Values;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
 
 /**
@@ -61,22 +57,8 @@ final class PageIndex implements Closeable {
 
     private static final long PAGE_MASK = TableBase.PAGES_MAX - 1;
 
-    /** Key and value that a thread hands to the map, which copies them: no garbage per look-up. */
-    private static final ThreadLocal<Probe> PROBE = ThreadLocal.withInitial(Probe::new);
-
-    /** See {@link #compile}. */
-    static final ReentrantLock COMPILER = new ReentrantLock();
-
-    /** Guarded by {@link #COMPILER}. */
-    private static boolean compiled;
-
-    private ChronicleMap<LongValue, LongValue> map;
+    private ChronicleMap<Long, Long> map;
     private int tierPages;
-
-    private static final class Probe {
-        final LongValue key = Values.newHeapInstance(LongValue.class);
-        final LongValue value = Values.newHeapInstance(LongValue.class);
-    }
 
     /** Receives the staged pages in order. */
     @FunctionalInterface
@@ -93,38 +75,17 @@ final class PageIndex implements Closeable {
         map = newMap(tierPages);
     }
 
-    /**
-     * Has Chronicle compile, once in a process, what maps of this kind need: a second, for which the first table
-     * with a staged page would wait. Any thread. Every map waits for it: Chronicle runs javac without a lock, and
-     * two at once fail in each other's files.
-     */
-    static void compile() {
-        COMPILER.lock();
-        try {
-            if (!compiled) {
-                useAll();
-                compiled = true;
-            }
-        } finally {
-            COMPILER.unlock();
-        }
-    }
-
-    private static void useAll() {
-        try (ChronicleMap<LongValue, LongValue> first = createMap(TIER_PAGES_MIN)) {
+    /** Has Chronicle load and link what maps of this kind need. Any thread. */
+    static void warmUp() {
+        try (ChronicleMap<Long, Long> first = newMap(TIER_PAGES_MIN)) {
             put(first, 0, 0);
             get(first, 0);
             forEachEntry(first, (key, value, entry) -> entry.doRemove());
         }
     }
 
-    private static ChronicleMap<LongValue, LongValue> newMap(int tierPages) {
-        compile();
-        return createMap(tierPages);
-    }
-
-    private static ChronicleMap<LongValue, LongValue> createMap(int tierPages) {
-        return ChronicleMap.of(LongValue.class, LongValue.class)
+    private static ChronicleMap<Long, Long> newMap(int tierPages) {
+        return ChronicleMap.of(Long.class, Long.class)
                 .name("pages")
                 .entries(tierPages)
                 .actualSegments(Math.max(1, tierPages / SEGMENT_PAGES))
@@ -176,10 +137,9 @@ final class PageIndex implements Closeable {
         return get(map, key);
     }
 
-    private static long get(ChronicleMap<LongValue, LongValue> map, long key) {
-        Probe probe = PROBE.get();
-        probe.key.setValue(key);
-        return map.getUsing(probe.key, probe.value) == null ? NOT_STAGED : probe.value.getValue();
+    private static long get(ChronicleMap<Long, Long> map, long key) {
+        Long value = map.get(key);
+        return value == null ? NOT_STAGED : value;
     }
 
     /**
@@ -201,15 +161,12 @@ final class PageIndex implements Closeable {
         put(map, key(file, page), value);
     }
 
-    private static void put(ChronicleMap<LongValue, LongValue> map, long key, long value) {
-        Probe probe = PROBE.get();
-        probe.key.setValue(key);
-        probe.value.setValue(value);
-        map.put(probe.key, probe.value);
+    private static void put(ChronicleMap<Long, Long> map, long key, long value) {
+        map.put(key, value);
     }
 
     private void grow() {
-        ChronicleMap<LongValue, LongValue> larger = newMap(tierPages * 4);
+        ChronicleMap<Long, Long> larger = newMap(tierPages * 4);
         forEachEntry(map, (key, value, entry) -> put(larger, key, value));
         map.close();
         map = larger;
@@ -278,26 +235,16 @@ final class PageIndex implements Closeable {
     }
 
     private interface EntryConsumer {
-        void accept(long key, long value, MapEntry<LongValue, LongValue> entry);
+        void accept(long key, long value, MapEntry<Long, Long> entry);
     }
 
-    private static void forEachEntry(
-            ChronicleMap<LongValue, LongValue> map, EntryConsumer consumer) {
-        Probe probe = new Probe();
+    private static void forEachEntry(ChronicleMap<Long, Long> map, EntryConsumer consumer) {
         for (int i = 0; i < map.segments(); i++) {
-            try (MapSegmentContext<LongValue, LongValue, ?> segment = map.segmentContext(i)) {
+            try (MapSegmentContext<Long, Long, ?> segment = map.segmentContext(i)) {
                 segment.forEachSegmentEntry(
-                        entry ->
-                                consumer.accept(
-                                        longOf(entry.key(), probe.key),
-                                        longOf(entry.value(), probe.value),
-                                        entry));
+                        entry -> consumer.accept(entry.key().get(), entry.value().get(), entry));
             }
         }
-    }
-
-    private static long longOf(Data<LongValue> bytes, LongValue using) {
-        return bytes.getUsing(using).getValue();
     }
 
     @Override

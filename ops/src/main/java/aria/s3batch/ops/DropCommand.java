@@ -103,6 +103,8 @@ final class DropCommand extends BucketVerb {
             }
             try (var bars = new TransferBars(output.streams(), table)) {
                 whole.remove(found, bars);
+            } catch (IOException e) {
+                throw brokenOff(whole, table, "drop", e);
             }
             return new DroppedTable(table.display(), found.count(), found.bytes());
         }

@@ -2,8 +2,6 @@ package aria.s3batch.ops;
 
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.TableHold;
-import aria.s3batch.daemon.api.Problem;
-import aria.s3batch.daemon.api.Problems;
 import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.FrmImage;
@@ -164,7 +162,7 @@ final class PushCommand extends BucketVerb {
             try (var bars = new TransferBars(output.streams(), named)) {
                 whole.put(upload, before, bars);
             } catch (IOException e) {
-                throw failed(whole, named, e);
+                throw brokenOff(whole, named, "push", e);
             }
             AriaHeader header = upload.units().getFirst().header();
             return new Pushed(
@@ -222,28 +220,5 @@ final class PushCommand extends BucketVerb {
         } catch (DamagedTableException e) {
             return Optional.empty(); // it is replaced, so that no more is asked of it
         }
-    }
-
-    /** What became of the table, beside what went wrong. */
-    private static ProblemException failed(WholeTable whole, TableName named, IOException e) {
-        String state;
-        try {
-            state =
-                    whole.isReadable()
-                            ? "%s is in the bucket, and can be read; `aria_s3_batch check` tells"
-                                    + " more"
-                            : "No server can read %s now: push it again";
-        } catch (IOException away) {
-            e.addSuppressed(away);
-            state = "When the bucket answers again, push %s again";
-        }
-        Problem problem = Problems.of(e);
-        boolean meantForUsers = Problem.Kind.ofKey(problem.kind()) != Problem.Kind.FAILED;
-        String detail = meantForUsers ? problem.detail() : IoFailure.inWords(e);
-        return new ProblemException(
-                Problem.of(
-                        Problem.Kind.ofKey(problem.kind()),
-                        detail + ". " + state.formatted(named.display())),
-                e);
     }
 }

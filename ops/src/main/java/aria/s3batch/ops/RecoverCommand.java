@@ -3,7 +3,6 @@ package aria.s3batch.ops;
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.OfflineRecovery;
 import aria.s3batch.daemon.api.Problem;
-import aria.s3batch.daemon.api.Problems;
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.sql.ReaderServers;
@@ -101,8 +100,6 @@ final class RecoverCommand extends Verb {
         OfflineRecovery.Result result;
         try (var bars = new Bars(output)) {
             result = OfflineRecovery.run(read, ReaderServers.of(read), wanted(), bars);
-        } catch (IOException e) {
-            throw new ProblemException(Problems.of(e), e);
         }
         List<RecoveredBatch> batches = new ArrayList<>();
         int exitCode = 0;

@@ -3,6 +3,7 @@ package aria.s3batch.ops;
 import aria.s3batch.daemon.api.BatchDocument;
 import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.BegunDocument;
+import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.UndoSetDocument;
 
 import org.jspecify.annotations.Nullable;
@@ -92,8 +93,23 @@ final class UndoCommand extends DaemonVerb {
         } catch (NoAnswerException e) {
             throw e;
         } catch (ProblemException e) {
-            daemon.abort(begun.batch());
-            throw e;
+            try {
+                daemon.abort(begun.batch());
+            } catch (ProblemException notAborted) {
+                e.addSuppressed(notAborted);
+                throw e; // which says that the batch is open
+            }
+            throw new ProblemException(
+                    Problem.of(
+                            e.kind(),
+                            "%s. Nothing was changed: batch %s, which was to undo %s, is aborted"
+                                    .formatted(
+                                            WorkBatch.withoutState(e.getMessage()),
+                                            begun.batch(),
+                                            undone),
+                            begun.batch(),
+                            null),
+                    e);
         }
         if (noWait) {
             output.result(

@@ -83,7 +83,8 @@ final class WatchCommand extends DaemonVerb {
         if (now.state().equals("ABORTED")) {
             throw ProblemException.of(
                     Problem.Kind.REFUSED,
-                    "batch %s is ABORTED: nothing of it was written".formatted(id),
+                    "batch %1$s is ABORTED: nothing of it was written, unless it was committed and then given up (`aria_s3_batch show %1$s`)"
+                            .formatted(id),
                     id);
         }
         return now;

@@ -250,7 +250,7 @@ final class WorkBatch {
     }
 
     /** The refusal alone: that the batch stays open is true of the daemon's answer, and not for long. */
-    private static String withoutState(String refusal) {
+    static String withoutState(String refusal) {
         return refusal.replace(". Nothing was changed, the batch is still open", "");
     }
 

@@ -12,6 +12,7 @@ import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
+import aria.s3batch.ops.process.FaultProxy;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.LockOwner;
@@ -38,6 +39,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** {@code pull}, {@code push} and {@code drop} on a real S3 server; whether MariaDB reads it is tested with one. */
@@ -504,6 +508,31 @@ class CopyVerbsTest {
         assertThat(ok(run("drop", "fx_shared.plain", "--yes")).err()).contains("what is left");
 
         assertThat(bucket.versions("")).isEmpty();
+    }
+
+    @Test
+    void dropThatTheStoreLeavesSaysThatItIsToBeRepeated() throws Exception {
+        loaded("plain");
+        var wire = new FaultProxy(server.port());
+        var reached = new CountDownLatch(1);
+        FaultProxy.Hold hold =
+                wire.hold(
+                        FaultProxy.Side.BEFORE,
+                        what -> what.verb().equals("DELETE") && what.key().contains("/data/"),
+                        reached::countDown);
+        var drop =
+                CompletableFuture.supplyAsync(
+                        () -> run("drop", "fx_shared.plain", "--yes", "--s3-port=" + wire.port()));
+        assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
+        wire.close();
+        hold.end(FaultProxy.Held.DROPPED);
+
+        CommandLineRun broken = drop.get(120, TimeUnit.SECONDS);
+
+        assertThat(broken.exitCode()).isEqualTo(5);
+        assertThat(broken.err()).contains("drop fx_shared.plain again");
+        ok(run("drop", "fx_shared.plain", "--yes"));
+        assertThat(bucket.versions("fx_shared/")).isEmpty();
     }
 
     // ---- check of databases -----------------------------------------------------------------

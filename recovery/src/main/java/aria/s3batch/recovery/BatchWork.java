@@ -176,7 +176,7 @@ final class BatchWork implements AutoCloseable {
         } catch (UndoLostException e) {
             log.atWarn()
                     .addKeyValue("batch", batch.id())
-                    .log("what it had laid aside was deleted by others; it cannot be undone");
+                    .log("batch cannot be undone: what it had laid aside was deleted by others");
             return;
         }
         byte[] note = UndoSet.encode(new UndoSet.Before(batch, copies));

@@ -116,7 +116,10 @@ final class Patience {
     void pauseWhileBusy(int pause, StoreBusyException cause) throws StoreUnreachableException {
         if (pause > BUSY_PAUSES) {
             throw new StoreUnreachableException(
-                    "it does nothing else after " + BUSY_PAUSES + " pauses: " + cause.getMessage(),
+                    "the object store is asked too often, and does nothing of this batch after "
+                            + BUSY_PAUSES
+                            + " pauses: "
+                            + cause.getMessage(),
                     cause);
         }
         log.atWarn()

@@ -141,7 +141,9 @@ public final class Recovery {
                         .formatted(cacheDir.root().resolve("journal"), folder.path());
         log.atError()
                 .addKeyValue("batch", folder.batch())
-                .log("committed batch lost by the journal");
+                .log(
+                        "committed batch lost by the journal; its pages are kept, and it is"
+                                + " quarantined");
         return new Orphan(folder.batch(), tables, reason);
     }
 

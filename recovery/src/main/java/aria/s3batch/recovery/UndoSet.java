@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.BlockName;
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
 import aria.s3batch.recovery.JournalValue.Kind;
@@ -127,7 +128,7 @@ public final class UndoSet {
 
     /**
      * @return empty if the batch has not laid everything aside
-     * @throws CorruptJournalException what is there is damaged
+     * @throws DamagedTableException what is there is damaged
      */
     static Optional<Before> before(ObjectStore store, BatchId batch) throws IOException {
         String key = beforeKey(batch);
@@ -135,8 +136,7 @@ public final class UndoSet {
         if (found.isEmpty()) {
             return Optional.empty();
         }
-        JournalValue.Opened in =
-                JournalValue.open(Kind.UNDO, key.getBytes(UTF_8), found.get().body());
+        JournalValue.Opened in = open(Kind.UNDO, key, found.get().body());
         BatchRecord record = RecordCodec.readBatch(batch, in);
         List<SortedMap<BlockName, Copy>> copies = new ArrayList<>();
         for (int table = 0; table < record.tables().size(); table++) {
@@ -160,8 +160,7 @@ public final class UndoSet {
         if (found.isEmpty()) {
             return Optional.empty();
         }
-        JournalValue.Opened in =
-                JournalValue.open(Kind.UNDO_MANIFEST, key.getBytes(UTF_8), found.get().body());
+        JournalValue.Opened in = open(Kind.UNDO_MANIFEST, key, found.get().body());
         List<Map<String, String>> tables = new ArrayList<>();
         int tableCount = in.readUnsignedShort();
         for (int table = 0; table < tableCount; table++) {
@@ -173,6 +172,15 @@ public final class UndoSet {
             tables.add(etags);
         }
         return Optional.of(tables);
+    }
+
+    /** The daemon's own journal is another matter, with another cure. */
+    private static JournalValue.Opened open(Kind kind, String key, byte[] body) throws IOException {
+        try {
+            return JournalValue.open(kind, key.getBytes(UTF_8), body);
+        } catch (CorruptJournalException e) {
+            throw new DamagedTableException(key, "what is kept to undo a batch", e.found());
+        }
     }
 
     // ---- all of them ---------------------------------------------------------------------------

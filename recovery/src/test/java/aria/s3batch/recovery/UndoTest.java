@@ -237,6 +237,22 @@ final class UndoTest {
                 .hasMessageContaining(key);
     }
 
+    /** Not for the daemon's journal, which a DBA would move away: nothing is wrong with that. */
+    @ParameterizedTest
+    @ValueSource(strings = {"copied", "manifest"})
+    void damagedNoteIsTakenForDamageOfWhatIsKept(String note) throws IOException {
+        apply(process(), BatchCase.ofEveryKind(false));
+        String key = "_aria_s3_batch/undo/" + BatchWorld.BATCH + "/" + note;
+        byte[] body = bucket.get(key).orElseThrow().body();
+        body[body.length - 1] ^= 1;
+        bucket.put(key, body, Condition.always(), Map.of());
+        BatchWorld world = process();
+        assertThatThrownBy(() -> world.undo(BatchWorld.BATCH))
+                .isInstanceOf(DamagedTableException.class)
+                .hasMessageContaining(key)
+                .hasMessageNotContaining("journal");
+    }
+
     /** A block that others change after the commit is never taken for what was before the batch. */
     @Test
     void foreignChangeBeforeTheCopyIsQuarantinedBeforeAnythingIsWritten() throws IOException {

@@ -1,5 +1,6 @@
 package aria.s3batch.s3block;
 
+import aria.s3batch.format.DamagedTableException;
 import aria.s3batch.s3block.SdkClients.Timeouts;
 
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
 /**
@@ -45,21 +47,29 @@ import java.util.random.RandomGenerator;
  * So a HEAD that contradicts what is expected is to be confirmed by a GET.
  *
  * <p>Where the endpoint ignores a condition, the object is compared with a HEAD just before it is
- * written: a foreign write between the two is lost. {@code facts()} says where that is so.
+ * written: a foreign write between the two is lost. {@code facts()} says where that is so. A process that is
+ * stopped between the two sends nothing when it wakes: what it saw {@value #LOOK_SECONDS} s ago may long be
+ * another's. Such a write is unclear, and repeated behind a new look at the locks.
  */
 public final class AwsObjectStore implements ObjectStore {
+    /** For how long the answer to a HEAD stands in for a condition, from when it was asked for. */
+    private static final int LOOK_SECONDS = 2;
+
     private final StoreSettings settings;
     private final SdkClients clients;
     private final SdkFailures failures;
     private final String probeName;
+    private final LongSupplier nanoTime;
     private final Object probing = new Object();
     private volatile @Nullable EndpointFacts facts;
 
     /** The endpoint has no CopyObject. */
     private volatile boolean copiesByHand;
 
-    private AwsObjectStore(StoreSettings settings, Timeouts timeouts, String probeName) {
+    private AwsObjectStore(
+            StoreSettings settings, Timeouts timeouts, String probeName, LongSupplier nanoTime) {
         this.settings = settings;
+        this.nanoTime = nanoTime;
         this.clients = new SdkClients(settings, timeouts);
         this.failures = new SdkFailures(settings);
         this.probeName = probeName;
@@ -70,7 +80,7 @@ public final class AwsObjectStore implements ObjectStore {
      *     differently in every process
      */
     public static AwsObjectStore connect(StoreSettings settings, RandomGenerator random) {
-        return connect(settings, Timeouts.DEFAULT, random);
+        return connect(settings, Timeouts.DEFAULT, random, System::nanoTime);
     }
 
     /**
@@ -79,13 +89,16 @@ public final class AwsObjectStore implements ObjectStore {
      *     kill has left of its last probe
      */
     public static AwsObjectStore connect(StoreSettings settings, String probeName) {
-        return new AwsObjectStore(settings, Timeouts.DEFAULT, probeName);
+        return new AwsObjectStore(settings, Timeouts.DEFAULT, probeName, System::nanoTime);
     }
 
     static AwsObjectStore connect(
-            StoreSettings settings, Timeouts timeouts, RandomGenerator random) {
+            StoreSettings settings,
+            Timeouts timeouts,
+            RandomGenerator random,
+            LongSupplier nanoTime) {
         String probeName = HexFormat.of().toHexDigits(random.nextLong());
-        return new AwsObjectStore(settings, timeouts, probeName);
+        return new AwsObjectStore(settings, timeouts, probeName, nanoTime);
     }
 
     /**
@@ -118,7 +131,7 @@ public final class AwsObjectStore implements ObjectStore {
      * @throws IOException the endpoint refuses them, or does not answer; the former keys stay
      */
     public void useKeys(StoreSettings next) throws IOException {
-        try (var trial = new AwsObjectStore(next, Timeouts.DEFAULT, probeName)) {
+        try (var trial = new AwsObjectStore(next, Timeouts.DEFAULT, probeName, nanoTime)) {
             trial.folders(EndpointProbe.PREFIX);
         }
         clients.useKeys(next);
@@ -144,14 +157,19 @@ public final class AwsObjectStore implements ObjectStore {
     private static StoredObject wholeObject(
             String key, GetObjectResponse answer, AbortableInputStream body) {
         Long length = answer.contentLength();
-        if (length == null || length > OBJECT_BYTES_MAX) {
+        if (length == null) {
             body.abort();
-            throw NonRetryableException.create(
-                    key
-                            + " is "
-                            + (length == null ? "of unknown length" : length + " bytes")
-                            + "; no object of an S3 table is longer than "
-                            + OBJECT_BYTES_MAX);
+            throw NonRetryableException.create(key + " is of unknown length");
+        }
+        if (length > OBJECT_BYTES_MAX) {
+            body.abort();
+            var damaged =
+                    new DamagedTableException(
+                            key,
+                            "at most %d bytes, as every object of an S3 table has"
+                                    .formatted(OBJECT_BYTES_MAX),
+                            length + " bytes");
+            throw NonRetryableException.create(damaged.getMessage(), damaged);
         }
         byte[] bytes;
         String etag;
@@ -205,7 +223,7 @@ public final class AwsObjectStore implements ObjectStore {
                 if (facts().putIfAbsent()) {
                     yield send(key, body, "*", null, metadata);
                 }
-                yield head(key).isPresent()
+                yield recentLook(key).isPresent()
                         ? new PutAnswer.ConditionFailed()
                         : send(key, body, null, null, metadata);
             }
@@ -214,7 +232,7 @@ public final class AwsObjectStore implements ObjectStore {
                 if (known.putIfMatch()) {
                     yield send(key, body, null, known.etagForm().header(match.etag()), metadata);
                 }
-                yield isStill(key, match)
+                yield recentLook(key).filter(found -> found.etag().equals(match.etag())).isPresent()
                         ? send(key, body, null, null, metadata)
                         : new PutAnswer.ConditionFailed();
             }
@@ -230,7 +248,7 @@ public final class AwsObjectStore implements ObjectStore {
                 if (known.deleteIfMatch()) {
                     yield sendDelete(key, known.etagForm().header(match.etag()));
                 }
-                Optional<ObjectVersion> found = head(key);
+                Optional<ObjectVersion> found = recentLook(key);
                 if (found.isEmpty()) {
                     yield new DeleteAnswer.Gone();
                 }
@@ -281,8 +299,17 @@ public final class AwsObjectStore implements ObjectStore {
         }
     }
 
-    private boolean isStill(String key, Condition.IfMatch match) throws IOException {
-        return head(key).filter(found -> found.etag().equals(match.etag())).isPresent();
+    /** What stands in for a condition; an answer that was too long on its way does not. */
+    private Optional<ObjectVersion> recentLook(String key) throws IOException {
+        long asked = nanoTime.getAsLong();
+        Optional<ObjectVersion> found = head(key);
+        long age = nanoTime.getAsLong() - asked;
+        if (age > TimeUnit.SECONDS.toNanos(LOOK_SECONDS)) {
+            throw new StoreUnreachableException(
+                    "HEAD %s took %d ms: what it found may be over, so nothing was written"
+                            .formatted(key, TimeUnit.NANOSECONDS.toMillis(age)));
+        }
+        return found;
     }
 
     @Override

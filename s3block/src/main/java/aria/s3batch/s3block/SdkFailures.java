@@ -1,5 +1,7 @@
 package aria.s3batch.s3block;
 
+import aria.s3batch.format.DamagedTableException;
+
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.exception.SdkServiceException;
@@ -79,6 +81,9 @@ final class SdkFailures {
                                         + " give this host AWS credentials (%s)")
                                 .formatted(bucket, endpoint, cause.getMessage()),
                         failure);
+            }
+            if (cause instanceof DamagedTableException tooLong) {
+                return tooLong;
             }
         }
         // the SDK hands on, as it is, an I/O error while it reads a listing

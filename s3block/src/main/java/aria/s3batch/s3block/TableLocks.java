@@ -209,7 +209,7 @@ public final class TableLocks {
             log.atWarn()
                     .addKeyValue("table", table.display())
                     .addKeyValue("cause", e.getMessage())
-                    .log("what is in place of its lock is none; see `aria_s3_batch lock list`");
+                    .log("the lock of a table is damaged; see `aria_s3_batch lock list`");
             return Optional.empty();
         }
     }

@@ -218,7 +218,9 @@ final class BatchMount implements Mounted {
             log.atWarn()
                     .addKeyValue("batch", batch)
                     .setCause(e)
-                    .log("libfuse's threads do not end");
+                    .log(
+                            "libfuse's threads do not end after an unmount; only memory is lost by"
+                                    + " that");
         }
     }
 }

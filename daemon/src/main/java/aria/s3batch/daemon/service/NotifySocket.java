@@ -55,7 +55,7 @@ final class NotifySocket implements ServiceManager {
         if (!isAbstract && !name.startsWith("/") || path.length < 2 || length > PATH_BYTES) {
             log.atWarn()
                     .addKeyValue("NOTIFY_SOCKET", name)
-                    .log("no socket that systemd could be told anything on");
+                    .log("systemd cannot be told anything: this is no Unix socket");
             return null;
         }
         byte[] padded = new byte[length];

@@ -42,6 +42,16 @@ final class BadStartTest {
         assertEnds(home, 2, home.optionFile() + ":11", "apply-concurrency is 'many'", "1 to 64");
     }
 
+    /** Exit code 2, which the unit does not try again. */
+    @Test
+    void optionFileThatIsNoneIsNamedWithItsLine() throws Exception {
+        DaemonProcess.Home home = home("[no end");
+        assertEnds(home, 2, home.optionFile() + ":11", "a group without ]");
+        DaemonProcess.Home open = home();
+        assertThat(open.optionFile().toFile().setWritable(true, false)).isTrue();
+        assertEnds(open, 2, open.optionFile().toString(), "chmod o-w");
+    }
+
     @Test
     void unknownOptionOnTheCommandLineIsNamed() throws Exception {
         DaemonProcess.Home home = home();

@@ -133,7 +133,7 @@ final class FailedSyncTest {
             if (committed || !isBefore(found)) {
                 table.assertIsAsCommitted(found);
             }
-            assertThat(bucket.versions("_aria_s3_batch/")).as(what).isEmpty();
+            FixtureTable.awaitNothingLeft(bucket);
             assertThat(disk.list("/batches")).as(what).isEmpty();
             FixtureTable.abort(daemon, table.begin(daemon));
         }

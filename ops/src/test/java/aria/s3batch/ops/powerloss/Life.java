@@ -248,7 +248,7 @@ final class Life {
                 table.fixture.reset();
             }
         }
-        assertThat(bucket.versions("_aria_s3_batch/")).isEmpty();
+        FixtureTable.awaitNothingLeft(bucket);
         assertThat(disk.list("/batches")).isEmpty();
         assertThat(FixtureTable.status(daemon).daemon().cacheBytesUsed()).isZero();
     }

@@ -200,6 +200,20 @@ public final class FixtureTable {
         }
     }
 
+    /**
+     * Waits until nothing of ours is in the bucket: a daemon that has started releases the locks of its former
+     * process behind its answers.
+     */
+    public static void awaitNothingLeft(Bucket bucket) throws Exception {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        var left = bucket.versions("_aria_s3_batch/");
+        while (!left.isEmpty()) {
+            assertThat(System.nanoTime()).as("still there: %s", left).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(20); // another process: nothing to wait on
+            left = bucket.versions("_aria_s3_batch/");
+        }
+    }
+
     /** Whether {@link #assertIsAsBefore} holds. */
     public boolean isAsBefore(SortedMap<String, byte[]> found) {
         return found.keySet().equals(fixture.before().keySet())

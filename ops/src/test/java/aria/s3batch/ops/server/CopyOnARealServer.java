@@ -8,12 +8,13 @@ import aria.s3batch.ops.CommandLineRun;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.ops.demo.MariaDbServer;
+import aria.s3batch.ops.demo.S3Server;
+import aria.s3batch.ops.process.FaultProxy;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -33,21 +35,22 @@ import java.util.stream.Stream;
  * A real MariaDB opens what {@code pull} wrote, as Aria tables, and reads what {@code push} put into the bucket,
  * by its S3 engine; and both are what MariaDB's own {@code aria_s3_copy} makes.
  */
-@NeedsMariaDb
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-final class CopyOnARealServerTest {
+abstract class CopyOnARealServer {
     private static final int BLOCK_BYTES = 65536;
 
     private final Path directory;
-    private final EmbeddedS3Process s3;
+    private final S3Server s3;
+    private final FaultProxy wire;
     private final Bucket bucket;
     private final MariaDbServer server;
     private final Path data;
     private final Path options;
 
-    CopyOnARealServerTest(@TempDir Path directory) throws IOException {
+    CopyOnARealServer(Path directory, S3Server s3) throws IOException {
         this.directory = directory;
-        s3 = EmbeddedS3Process.start(directory.resolve("s3"));
+        this.s3 = s3;
+        wire = new FaultProxy(s3.port());
         bucket = new Bucket(s3);
         server =
                 MariaDbServer.start(
@@ -70,7 +73,7 @@ final class CopyOnARealServerTest {
                 lock-lease=2
                 """
                         .formatted(
-                                s3.port(),
+                                wire.port(),
                                 EmbeddedS3Process.BUCKET,
                                 EmbeddedS3Process.REGION,
                                 EmbeddedS3Process.ACCESS_KEY,
@@ -88,6 +91,7 @@ final class CopyOnARealServerTest {
     void stop() {
         server.close();
         bucket.close();
+        wire.close();
         s3.close();
     }
 
@@ -275,15 +279,20 @@ final class CopyOnARealServerTest {
         String old = server.query(sum);
         server.query("UPDATE work.live SET b = b + 1; FLUSH TABLES work.live");
 
-        s3.holdBefore(5);
+        var reached = new CountDownLatch(1);
+        FaultProxy.Hold hold =
+                wire.hold(
+                        FaultProxy.Side.BEFORE,
+                        what -> what.verb().equals("PUT") && what.key().endsWith("/data/000003"),
+                        reached::countDown);
         List<String> line = line("push", local.toString(), "pushed.live", "--force");
         ClientProcess push = ClientProcess.start(line, directory);
-        s3.awaitHeld(Duration.ofSeconds(60));
+        assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
 
         assertThat(old).isEqualTo("99000");
         assertThatThrownBy(() -> server.query(sum)).hasMessageContaining("1146");
         push.process().destroyForcibly().waitFor();
-        s3.release();
+        hold.end(FaultProxy.Held.DROPPED);
         assertThatThrownBy(() -> server.query(sum)).hasMessageContaining("1146");
         CommandLineRun pull =
                 tryRun("pull", "pushed.live", "--to", directory.resolve("half").toString());
