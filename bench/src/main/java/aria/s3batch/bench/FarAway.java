@@ -8,7 +8,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.util.Arrays;
+import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -31,7 +31,7 @@ final class FarAway implements S3Server {
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
 
     /** What was read, and when it is to be seen. An empty one is the end. */
-    private record Piece(byte[] bytes, long atNanos) {}
+    private record Piece(ByteBuffer bytes, long atNanos) {}
 
     FarAway(S3Server s3, int roundTripMillis) throws IOException {
         near = s3.port();
@@ -97,36 +97,36 @@ final class FarAway implements S3Server {
 
     private void read(Socket from, BlockingQueue<Piece> wire, long notBeforeNanos)
             throws InterruptedException {
-        byte[] piece;
+        ByteBuffer piece;
         do {
             piece = next(from);
             long now = System.nanoTime();
             long sent = now - notBeforeNanos < 0 ? notBeforeNanos : now;
             wire.put(new Piece(piece, sent + oneWayNanos));
-        } while (piece.length > 0);
+        } while (piece.hasRemaining());
     }
 
     /** Empty when the connection has ended, in whatever way. */
-    private static byte[] next(Socket from) {
+    private static ByteBuffer next(Socket from) {
         try {
             InputStream in = from.getInputStream();
             byte[] buffer = new byte[PIECE_BYTES];
             int read = in.read(buffer);
-            return read <= 0 ? new byte[0] : Arrays.copyOf(buffer, read);
+            return ByteBuffer.wrap(buffer, 0, Math.max(read, 0));
         } catch (IOException ended) {
-            return new byte[0];
+            return ByteBuffer.allocate(0);
         }
     }
 
     private static void deliver(BlockingQueue<Piece> wire, Socket to) throws InterruptedException {
         try {
             OutputStream out = to.getOutputStream();
-            for (Piece piece = wire.take(); piece.bytes().length > 0; piece = wire.take()) {
+            for (Piece piece = wire.take(); piece.bytes().hasRemaining(); piece = wire.take()) {
                 long wait = piece.atNanos() - System.nanoTime();
                 if (wait > 0) {
                     TimeUnit.NANOSECONDS.sleep(wait);
                 }
-                out.write(piece.bytes());
+                out.write(piece.bytes().array(), 0, piece.bytes().limit());
             }
         } catch (IOException ended) {
             drain(wire);
@@ -135,7 +135,7 @@ final class FarAway implements S3Server {
 
     /** Whoever reads from the other end must not wait for room on the wire. */
     private static void drain(BlockingQueue<Piece> wire) throws InterruptedException {
-        while (wire.take().bytes().length > 0) {
+        while (wire.take().bytes().hasRemaining()) {
             // to nobody
         }
     }
