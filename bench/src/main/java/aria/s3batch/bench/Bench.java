@@ -74,7 +74,7 @@ public final class Bench {
                         machine(),
                         arguments.quick
                                 ? "Quick: smaller sizes and 3 rounds, not what the targets are for"
-                                : "Full sizes, medians of 5 rounds");
+                                : "Full sizes, medians of 5 rounds, of 15 for growth");
         Path quickFolder = Files.createDirectories(Path.of("bench/target"));
         var scene = new Scene(arguments.quick, Path.of("ops/bin").toAbsolutePath());
         Runtime.getRuntime().addShutdownHook(new Thread(scene::close, "close"));

@@ -13,6 +13,11 @@ final class GrowthRow implements Row {
 
     private static final int PAGES = 20;
 
+    /** Rounds of one size are a third apart, and what is asked is 5 %. */
+    private static final int ROUNDS = 15;
+
+    private static final int WARM_UPS = 4;
+
     @Override
     public String name() {
         return "growth";
@@ -34,7 +39,10 @@ final class GrowthRow implements Row {
             contenders.add(round -> batch(bucket, daemon, table, spread, round));
         }
         List<List<Sample>> samples =
-                Rounds.afterWarmUp(scene.rounds(), contenders.toArray(new Rounds.Contender[0]));
+                Rounds.afterWarmUps(
+                        WARM_UPS,
+                        scene.size(ROUNDS, 3),
+                        contenders.toArray(new Rounds.Contender[0]));
         List<Finding> findings = new ArrayList<>();
         for (int i = 1; i < sizes.size(); i++) {
             String work =

@@ -5,6 +5,7 @@ import aria.s3batch.ops.memory.LargeTable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -16,6 +17,9 @@ import java.util.regex.Pattern;
 final class MemoryRow implements Row {
     private static final String JVM_OPTIONS =
             "-Xms256m -XX:+AlwaysPreTouch -XX:TieredStopAtLevel=1";
+
+    /** Within as many, the daemon's launcher has the JVM give back what the index has outgrown. */
+    private static final int TRIM_SECONDS = 12;
 
     private static final int WARM_UPS = 2;
     private static final int WARM_UP_MIB = 128;
@@ -72,7 +76,7 @@ final class MemoryRow implements Row {
                 List.of(limit));
     }
 
-    /** A batch of full blocks, wholly applied; what is resident when it is staged. */
+    /** A batch of full blocks, wholly applied; what is resident some seconds after it is staged. */
     private static double batch(SyntheticBucket bucket, BenchDaemon daemon, int mib)
             throws Exception {
         var table = new LargeTable("m" + mib, ApplyRow.BLOCK_BYTES, false, mib / 4);
@@ -81,6 +85,7 @@ final class MemoryRow implements Row {
         for (int block = 0; block < table.blocks(); block++) {
             daemon.stageInEach(batch, table, List.of(block), table.pagesOfBlock(), 0);
         }
+        TimeUnit.SECONDS.sleep(TRIM_SECONDS);
         double staged = Programs.residentBytes(daemon.pid());
         daemon.commit(batch);
         daemon.awaitApplied(batch);

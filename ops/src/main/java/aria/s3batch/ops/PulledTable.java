@@ -22,6 +22,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The files of a table that is pulled, as a server has them in the directory of a database. They are written under
@@ -33,7 +34,11 @@ final class PulledTable implements TableSnapshot.Target, AutoCloseable {
     /** The JDK keeps memory outside the heap, for each thread, as much as its longest write. */
     private static final int AT_ONCE = 1 << 20;
 
+    /** The disk writes while the next blocks come: at the end, little is left to wait for. */
+    private static final long SYNC_EVERY = 64 << 20;
+
     private final Path directory;
+    private final AtomicLong notSynced = new AtomicLong();
 
     /** By their final names, in the order in which they get them. */
     private final Map<String, FileChannel> files = new LinkedHashMap<>();
@@ -151,6 +156,10 @@ final class PulledTable implements TableSnapshot.Target, AutoCloseable {
         for (int at = 0; at < bytes.length; ) {
             int length = Math.min(AT_ONCE, bytes.length - at);
             at += channel.write(ByteBuffer.wrap(bytes, at, length), offset + at);
+        }
+        if (notSynced.addAndGet(bytes.length) >= SYNC_EVERY) {
+            notSynced.set(0);
+            channel.force(false);
         }
     }
 

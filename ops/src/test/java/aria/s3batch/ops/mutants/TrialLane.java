@@ -77,8 +77,11 @@ final class TrialLane implements AutoCloseable {
         copyRun(work.resolve("run"));
     }
 
-    /** The process needs one of our classes, and must not see the others by itself. */
-    private static void copyRun(Path folder) throws IOException {
+    /** The process needs one of our classes, and the one that Chronicle looks for; it must not see the others. */
+    private void copyRun(Path folder) throws IOException {
+        String ofMap = "net/openhft/chronicle/hash/VanillaGlobalMutableState$$Native.class";
+        Files.createDirectories(folder.resolve(ofMap).getParent());
+        Files.copy(root.resolve("diskcache/target/classes").resolve(ofMap), folder.resolve(ofMap));
         String own = MutantRun.class.getName().replace('.', '/') + ".class";
         try {
             URI classes =

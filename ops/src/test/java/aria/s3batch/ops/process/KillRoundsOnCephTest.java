@@ -17,7 +17,7 @@ import java.nio.file.Path;
         matches = Numbers.LONG_OR_FULL,
         disabledReason = "the full numbers only: the gateway takes long to start")
 final class KillRoundsOnCephTest {
-    private static final int LONG_ROUNDS = 60;
+    private static final int LONG_ROUNDS = 40;
 
     @Test
     void committedBatchesAreWholeAndOthersLeaveNothing(@TempDir Path directory) throws Exception {
