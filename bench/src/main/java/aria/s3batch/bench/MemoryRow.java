@@ -41,6 +41,7 @@ final class MemoryRow implements Row {
         for (int i = 0; i < WARM_UPS; i++) {
             batch(bucket, daemon, WARM_UP_MIB);
         }
+        TimeUnit.SECONDS.sleep(TRIM_SECONDS);
         double before = Programs.residentBytes(daemon.pid());
         List<Finding> findings = new ArrayList<>();
         for (int mib : mebibytes) {
