@@ -35,8 +35,9 @@ import java.util.function.IntConsumer;
  *
  * <p>Measured, in CPU time of one thread: 24.9 bytes a page allocated and 28.8 resident at 131,072 pages,
  * 24.5 and 24.0 at four million; 1.8 µs a put and 0.2 µs a look-up there, 6.4 and 0.8 µs here; 7 KB of
- * heap for each table with a staged page and 3 KB more for each further thread that reads it. The first
- * map of a process takes about a second, while Chronicle starts.
+ * heap for each table with a staged page and 3 KB more for each further thread that reads it. A look-up
+ * leaves 32 bytes of garbage. The first map of a process takes half a second, while Chronicle starts, see
+ * {@link #warmUp}; it would run javac, too, had the build not compiled its class (MapClasses).
  */
 final class PageIndex implements Closeable {
     /** What {@link #get} answers for a page that is not staged; no value of a staged one is negative. */
