@@ -5,13 +5,14 @@ import java.io.IOException;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 
 import javax.tools.ToolProvider;
 
 /**
  * Compiles, at build time, the one class that Chronicle Map would else compile whenever a program makes its first
  * map: with javac, in a second of CPU, in a JDK. It looks for the class first. {@code java MapClasses.java
- * CLASSES}, with Chronicle Map on the class path; the generator and its names are those of Chronicle Values 2026.2.
+ * CLASSES RELEASE}, with Chronicle Map on the class path; the generator and its names are those of Chronicle Values 2026.2.
  */
 final class MapClasses {
     private MapClasses() {}
@@ -26,12 +27,17 @@ final class MapClasses {
         compile(
                 name,
                 (String) generator.invoke(null, ValueModel.acquire(type), name),
-                arguments[0]);
+                Path.of(arguments[0], type.getPackageName().replace('.', '/')),
+                arguments[1]);
     }
 
-    private static void compile(String name, String code, String classes) throws IOException {
-        Path folder = Files.createTempDirectory("map-classes");
+    /** Moved into place when it is whole: whoever builds next asks only whether it is there. */
+    private static void compile(String name, String code, Path classes, String release)
+            throws IOException {
+        Files.createDirectories(classes);
+        Path folder = Files.createTempDirectory(classes, name);
         Path source = folder.resolve(name + ".java");
+        Path made = folder.resolve(name + ".class");
         try {
             Files.writeString(source, code);
             int failed =
@@ -43,14 +49,17 @@ final class MapClasses {
                                     "-cp",
                                     System.getProperty("java.class.path"),
                                     "-proc:none",
-                                    "-d",
-                                    classes,
-                                    source.toString());
+                                    "--release",
+                                    release,
+                                    source.toString()); // without -d: beside its source
             if (failed != 0) {
                 throw new IOException(name + " cannot be compiled");
             }
+            Files.move(
+                    made, classes.resolve(made.getFileName()), StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(source);
+            Files.deleteIfExists(made);
             Files.delete(folder);
         }
     }

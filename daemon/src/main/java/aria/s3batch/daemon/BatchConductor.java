@@ -524,13 +524,42 @@ public final class BatchConductor implements Agent {
             Recovery.Orphan orphan,
             Recovery.Resolution resolution,
             CompletableFuture<BatchDocument> answer)
-            throws IOException {
+            throws BatchException {
         if (resolution != Recovery.Resolution.DISCARD) {
             throw new BatchException(Problem.Kind.REFUSED, orphan.reason());
         }
-        rooms.recovery().discard(orphan);
-        logResolved(batch, resolution);
-        endReleased(batch, Batch.State.ABORTED, answer);
+        BatchLocks locks = batch.locks;
+        assert locks != null : batch.id;
+        batch.releasing = true;
+        inbox.work(
+                answer,
+                waiting -> {
+                    IOException failure = lowerFence(orphan, locks);
+                    inbox.result(
+                            waiting,
+                            result -> {
+                                batch.releasing = false;
+                                if (failure != null) {
+                                    throw failure; // the batch is quarantined still
+                                }
+                                rooms.recovery().discard(orphan);
+                                logResolved(batch, resolution);
+                                endReleased(batch, Batch.State.ABORTED, result);
+                            });
+                });
+    }
+
+    /** Whoever has the tables by now has seen to their fence. */
+    private @Nullable IOException lowerFence(Recovery.Orphan orphan, BatchLocks locks) {
+        if (locks.lost() != null) {
+            return null;
+        }
+        try {
+            rooms.applier().lowerFence(orphan, locks);
+            return null;
+        } catch (IOException e) {
+            return locks.lost() == null ? e : null;
+        }
     }
 
     /**

@@ -94,6 +94,7 @@ final class Leases {
             for (BatchId batch :
                     List.copyOf(copiesLeft)) { // before the locks by which they are found
                 rooms.committer().dropCopies(batch);
+                rooms.locks().noteNeverCommitted(batch);
                 copiesLeft.remove(batch);
             }
             rooms.locks().releaseLeft();
@@ -116,6 +117,7 @@ final class Leases {
             if (batch.copyLeft) {
                 copiesLeft.add(batch.id);
                 rooms.committer().dropCopies(batch.id);
+                rooms.locks().noteNeverCommitted(batch.id);
                 copiesLeft.remove(batch.id);
             }
             locks.release();

@@ -9,6 +9,8 @@ import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.BlocksInFlight;
 import aria.s3batch.s3block.BucketLocks;
+import aria.s3batch.s3block.FenceCopies;
+import aria.s3batch.s3block.LockedStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.TableLock;
 import aria.s3batch.s3block.TableLockedException;
@@ -126,6 +128,21 @@ public final class TableHold implements AutoCloseable {
                 room,
                 new FenceWait(settings.fenceWait(), servers),
                 new Sleep());
+    }
+
+    /**
+     * Lowers the fence of a batch whose lock this one has replaced, see {@link FenceCopies#lower}. Blocks for the
+     * lease of that lock, after which its owner, should he live, writes nothing more, and for late writes.
+     *
+     * @return whether there was one
+     */
+    public boolean lowerFence(BatchId lost, Duration lease) throws IOException {
+        var locked = new LockedStore(store, locks);
+        var pauses = new Sleep();
+        pauses.pause(lease.plus(Applier.LATE_WRITE));
+        boolean lowered = FenceCopies.lower(locked, lost, table);
+        pauses.pause(Applier.LATE_WRITE);
+        return lowered;
     }
 
     /** Releases the lock. If nobody answers, it expires. */

@@ -1099,6 +1099,27 @@ class BatchConductorTest {
         assertNothingLeft();
     }
 
+    /** Readers would get error 1146 for ever, and no batch would be left to ask. */
+    @Test
+    void fenceOfABatchThatTheJournalLostIsLoweredByItsDiscard() throws Exception {
+        BatchId batch = quarantinedBehindItsFence();
+        String frm = new ObjectNames(ORDERS).frm();
+        world.bucket.delete(frm, Condition.always());
+        world.forgetInJournal(batch);
+        world.restart();
+        world.store.fail(Fault.once(FaultyObjectStore.on(Operation.PUT, frm), Failure.REFUSED));
+        var failed = conductor().resolve(batch, Resolution.DISCARD);
+        world.settle();
+        assertThat(failed).isCompletedExceptionally();
+        assertThat(world.state(batch)).isEqualTo("QUARANTINED");
+
+        assertThat(world.get(conductor().resolve(batch, Resolution.DISCARD)).state())
+                .isEqualTo("ABORTED");
+        assertNothingLeft();
+        assertThat(world.bucket.head(frm)).isPresent();
+        assertThat(world.begin(ORDERS)).isNotNull();
+    }
+
     @Test
     void stopFinishesWhatIsInFlightAndRefusesNewBatches() throws Exception {
         BatchId batch = world.begin(ORDERS);

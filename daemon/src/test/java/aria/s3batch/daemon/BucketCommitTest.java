@@ -182,6 +182,25 @@ class BucketCommitTest {
         assertThat(below(OURS)).isEmpty();
     }
 
+    /** The PUT of its lock took effect, and its answer was lost: the lock promises a copy that is deleted. */
+    @Test
+    void lockThatWasCommittedWithoutAnAnswerIsReleasedWhenTheStoreIsBack() throws Exception {
+        BatchId batch = staged();
+        boolean[] away = new boolean[1];
+        world.store.fail(Fault.once(BucketCommitTest::writesALock, Failure.ANSWER_LOST));
+        world.store.before(1, BucketCommitTest::writesALock, () -> away[0] = true);
+        world.store.fail(Fault.once(request -> away[0], Failure.UNREACHABLE_BEFORE).forEver());
+        assertThatThrownBy(() -> world.get(world.conductor().commit(batch)))
+                .isInstanceOf(StoreUnreachableException.class);
+        world.get(world.conductor().abort(batch));
+        assertThat(locks()).anyMatch(lock -> lock.state() == TableLock.State.COMMITTED);
+        world.store.heal();
+        world.pass(LEASE);
+        world.settle();
+        assertThat(below(OURS)).isEmpty();
+        assertThat(world.begin(ORDERS)).isNotNull();
+    }
+
     @Test
     void localCommitAfterARefusedOneLeavesNothingEither() throws Exception {
         BatchId batch = refusedWhileTheStoreIsAway();

@@ -74,8 +74,8 @@ public final class OptionFile {
      * the same name the later one counts.
      *
      * @param groups names, in any case
-     * @throws IOException a file could not be read, or has a line that MariaDB would refuse; the message
-     *     names file and line
+     * @throws OptionFileException a file has a line that MariaDB would refuse, or includes what it cannot
+     * @throws IOException a file could not be read
      */
     public static List<Option> read(Path file, Set<String> groups) throws IOException {
         OptionFile reader =
@@ -93,7 +93,7 @@ public final class OptionFile {
 
     private void readFile(Path file, int depth) throws IOException {
         if (Files.getPosixFilePermissions(file).contains(PosixFilePermission.OTHERS_WRITE)) {
-            throw new IOException(
+            throw new OptionFileException(
                     file
                             + ": everybody may write this option file, so MariaDB ignores it: chmod"
                             + " o-w");
@@ -169,8 +169,9 @@ public final class OptionFile {
                 }
             }
         } catch (IOException e) {
-            throw new IOException(
-                    error(file, number, "cannot read the folder " + folder).getMessage(), e);
+            IOException unreadable = error(file, number, "cannot read the folder " + folder);
+            unreadable.initCause(e);
+            throw unreadable;
         }
         members.sort(null); // on Linux paths compare by bytes, as the server sorts
         return members;
@@ -270,6 +271,6 @@ public final class OptionFile {
     }
 
     private static IOException error(Path file, int line, String what) {
-        return new IOException(file + ":" + line + ": " + what);
+        return new OptionFileException(file + ":" + line + ": " + what);
     }
 }

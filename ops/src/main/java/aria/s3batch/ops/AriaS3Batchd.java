@@ -6,6 +6,7 @@ import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
 import aria.s3batch.daemon.service.ServiceReport;
+import aria.s3batch.format.OptionFileException;
 import aria.s3batch.ops.sql.ReaderServers;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -16,6 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -82,7 +85,8 @@ public final class AriaS3Batchd {
                                    likewise
 
         Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
-        directory in use; 5 the object store cannot be reached, or does not let us in.
+        directory in use; 4 the journal is damaged; 5 the object store cannot be reached, or does
+        not let us in.
         """
                 .formatted(DaemonSettings.DEFAULT_SOCKET, DaemonSettings.DEFAULT_CACHE_DIR);
     }
@@ -187,11 +191,14 @@ public final class AriaS3Batchd {
         }
     }
 
-    /** An option file that cannot be read, or is none, is a bad option: trying again cannot help. */
-    private DaemonSettings readSettings() throws SettingsException {
+    /**
+     * An option file that is not there, is closed to us, or is none, is a bad option: trying again cannot
+     * help. A disk that fails may be well again in ten seconds.
+     */
+    private DaemonSettings readSettings() throws IOException, SettingsException {
         try {
             return DaemonSettings.read(options, home);
-        } catch (IOException e) {
+        } catch (NoSuchFileException | AccessDeniedException | OptionFileException e) {
             throw new SettingsException(IoFailure.inWords(e));
         }
     }

@@ -57,7 +57,7 @@ abstract class BucketVerb extends Verb {
         String state;
         try {
             state =
-                    whole.isReadable()
+                    whole.canBeRead()
                             ? "%s is in the bucket, and can be read; `aria_s3_batch check` tells"
                                     + " more"
                             : "No server can read %s now: %s it again";

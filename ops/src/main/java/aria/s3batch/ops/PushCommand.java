@@ -209,11 +209,11 @@ final class PushCommand extends BucketVerb {
     private static Optional<AriaHeader> header(ObjectStore store, TableName unit)
             throws IOException {
         String key = new ObjectNames(unit).header();
-        Optional<StoredObject> aria = store.get(key);
-        if (aria.isEmpty()) {
-            return Optional.empty();
-        }
         try {
+            Optional<StoredObject> aria = store.get(key);
+            if (aria.isEmpty()) {
+                return Optional.empty();
+            }
             AriaHeader header = AriaHeader.parse(aria.get().body(), key);
             TableGeometry geometry = header.geometry(key);
             return geometry.blockBytes() < BLOCK_BYTES_MIN ? Optional.empty() : Optional.of(header);

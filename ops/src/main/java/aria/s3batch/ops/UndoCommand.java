@@ -97,7 +97,18 @@ final class UndoCommand extends DaemonVerb {
                 daemon.abort(begun.batch());
             } catch (ProblemException notAborted) {
                 e.addSuppressed(notAborted);
-                throw e; // which says that the batch is open
+                throw new ProblemException(
+                        Problem.of(
+                                e.kind(),
+                                "%s. Batch %s, which was to undo %s, could not be aborted either: %s. It is aborted when this command has ended"
+                                        .formatted(
+                                                WorkBatch.withoutState(e.getMessage()),
+                                                begun.batch(),
+                                                undone,
+                                                notAborted.getMessage()),
+                                begun.batch(),
+                                null),
+                        e);
             }
             throw new ProblemException(
                     Problem.of(

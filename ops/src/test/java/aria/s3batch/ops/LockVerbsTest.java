@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.Fixture;
+import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.TableName;
 import aria.s3batch.ops.demo.Bucket;
 import aria.s3batch.ops.demo.EmbeddedS3Process;
 import aria.s3batch.s3block.AwsObjectStore;
 import aria.s3batch.s3block.BatchLocks;
+import aria.s3batch.s3block.FenceCopies;
 import aria.s3batch.s3block.LockLostException;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.StoreSettings;
@@ -19,6 +22,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -27,6 +32,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -72,6 +79,8 @@ class LockVerbsTest {
                 s3-region=%s
                 s3-access-key=%s
                 s3-secret-key=%s
+                [aria_s3_batchd]
+                lock-lease=1
                 """
                         .formatted(
                                 server.port(),
@@ -196,5 +205,34 @@ class LockVerbsTest {
         assertThat(isLocked()).isTrue();
         assertThat(run("lock", "break", "--force", "shop.orders").exitCode()).isZero();
         assertThat(isLocked()).isFalse();
+    }
+
+    /** The host is lost in mid-apply: readers find the table again, its header as it was. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void fenceOfALostBatchIsLoweredByForce(boolean locked) throws Exception {
+        Map<String, byte[]> before = Fixture.of("plain").before();
+        byte[] aria = Objects.requireNonNull(before.get("fx_shared/plain/aria"));
+        byte[] frm = Objects.requireNonNull(before.get("fx_shared/plain/frm"));
+        bucket.put(FenceCopies.key(BATCH, "shop/orders/aria"), aria);
+        bucket.put(FenceCopies.key(BATCH, "shop/orders/frm"), frm);
+        if (locked) {
+            locked().commit("");
+        }
+        CommandLineRun broken = run("lock", "break", "--force", "shop.orders", "--json");
+        assertThat(broken.exitCode()).as(broken.err()).isZero();
+        assertThat(broken.err()).contains("behind the fence of batch " + BATCH, "after 1 s");
+        assertThat(broken.json().get("broken").asBoolean()).isEqualTo(locked);
+        assertThat(broken.json().get("fenceLowered").asBoolean()).isTrue();
+        assertThat(bucket.get("shop/orders/aria")).isEqualTo(aria);
+        byte[] opened = bucket.get("shop/orders/frm");
+        assertThat(FrmImage.parse(opened, "frm").version())
+                .as("servers are to open it anew")
+                .isNotEqualTo(FrmImage.parse(frm, "frm").version());
+        assertThat(bucket.versions("_aria_s3_batch/")).isEmpty();
+        bucket.versions("shop/").keySet().forEach(bucket::delete);
+        assertThat(run("lock", "break", "--force", "shop.orders").err())
+                .contains("is not locked")
+                .doesNotContain("fence");
     }
 }

@@ -4,9 +4,11 @@ import aria.s3batch.diskcache.BlockCache;
 import aria.s3batch.diskcache.DamagedPageFileException;
 import aria.s3batch.diskcache.Disk;
 import aria.s3batch.format.DamagedTableException;
+import aria.s3batch.format.TableName;
 import aria.s3batch.s3block.BatchLocks;
 import aria.s3batch.s3block.BucketMissingException;
 import aria.s3batch.s3block.ConditionalWrite;
+import aria.s3batch.s3block.FenceCopies;
 import aria.s3batch.s3block.LockLostException;
 import aria.s3batch.s3block.LockedStore;
 import aria.s3batch.s3block.ObjectStore;
@@ -54,6 +56,9 @@ public final class Applier {
 
     /** As {@link #DISCARDED}, of one that another host has applied: that one has the receipt. */
     static final String ELSEWHERE = "applied elsewhere";
+
+    /** How long a write may take effect after nobody waits for its answer any more. */
+    public static final Duration LATE_WRITE = BatchWork.LATE_WRITE;
 
     private volatile Rooms rooms;
 
@@ -270,6 +275,24 @@ public final class Applier {
      */
     public Outlook outlook(BatchRecord batch) throws IOException {
         return Outlook.of(rooms, batch);
+    }
+
+    /**
+     * Lowers the fence that a batch may have raised before the journal lost it, by its copies in the bucket.
+     * Blocks for twice {@link #LATE_WRITE}, if there is a fence.
+     *
+     * @throws IOException it may be up still; to be repeated
+     */
+    public void lowerFence(Recovery.Orphan orphan, BatchLocks locks) throws IOException {
+        ObjectStore store = rooms.under(locks).store();
+        if (!FenceCopies.exist(store, orphan.batch())) {
+            return;
+        }
+        rooms.pauses().pause(LATE_WRITE);
+        for (TableName table : orphan.tables()) {
+            FenceCopies.lower(store, orphan.batch(), table);
+        }
+        rooms.pauses().pause(LATE_WRITE);
     }
 
     private static ApplyOutcome waiting(BatchWork work, BatchRecord batch, IOException cause) {

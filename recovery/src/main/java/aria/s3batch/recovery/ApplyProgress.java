@@ -14,6 +14,7 @@ public final class ApplyProgress {
     private final AtomicLong waitedNanos = new AtomicLong();
 
     private volatile boolean copiesBegun;
+    private volatile boolean lateWrite;
 
     void beginCopies() {
         copiesBegun = true;
@@ -22,6 +23,15 @@ public final class ApplyProgress {
     /** Whether copies of blocks were asked for, so that some may still be made. */
     boolean hasBegunCopies() {
         return copiesBegun;
+    }
+
+    void noteLateWrite() {
+        lateWrite = true;
+    }
+
+    /** Whether an earlier try sent a write with a condition that had no clear answer. */
+    boolean hasLateWrite() {
+        return lateWrite;
     }
 
     void begin(long objects, long objectsDone) {

@@ -29,9 +29,10 @@ final class BatchWork implements AutoCloseable {
 
     /**
      * How long a write may take effect after nobody waits for its answer any more: one that a process sent
-     * before it was killed, or that was given up. A DELETE must not meet what is put back. A PUT that asks for
-     * nothing to be there must not meet the gap that the next fence tears: {@code frm} without {@code aria}
-     * would be there then, or {@code aria} while blocks are written.
+     * before it was killed, or that was given up. A DELETE must not meet what is put back, by this batch or the
+     * next. A PUT that asks for nothing to be there must not meet the gap that the next fence tears: {@code frm}
+     * without {@code aria} would be there then, or {@code aria} while blocks are written. And a PUT that asks
+     * for an ETag must not meet it again: where it is made of the content, it recurs with the content.
      */
     static final Duration LATE_WRITE = Duration.ofSeconds(3);
 
@@ -44,7 +45,7 @@ final class BatchWork implements AutoCloseable {
     /** Whether an earlier try had begun to raise the fence, or to lower it. */
     private final boolean resumed;
 
-    /** Whether an earlier try had written all blocks, and so may have begun to put back headers. */
+    /** Whether an earlier try had written all blocks, and so may have begun to put back headers, or to delete. */
     private final boolean publishing;
 
     /** In the order of the batch. */
@@ -92,7 +93,7 @@ final class BatchWork implements AutoCloseable {
                 byDefinition.computeIfAbsent(base, name -> new ArrayList<>()).add(table);
             }
         }
-        this.publishing = fence == Fence.UP && tables.stream().allMatch(TableWork::isWritten);
+        this.publishing = tables.stream().allMatch(TableWork::isWritten);
         for (DefinitionRecord definition : batch.definitions()) {
             List<TableWork> touched = byDefinition.get(definition.table());
             if (touched != null) {
@@ -125,7 +126,7 @@ final class BatchWork implements AutoCloseable {
             layAside(stop);
         }
         if (batch.readers() == Readers.FENCE) {
-            raiseFence(stop);
+            raiseFence(stop, !blocksWritten);
         }
         for (TableWork table : tables) {
             if (blocksWritten) {
@@ -141,15 +142,29 @@ final class BatchWork implements AutoCloseable {
         for (TableWork table : tables) {
             table.deleteBlocks(stop);
         }
+        if (patience.writeMayBeLate() || earlierWriteMayBeLate()) {
+            await(
+                    LATE_WRITE,
+                    stop); // before the next batch may raise a fence, or write these blocks
+        }
         if (fence != Fence.DOWN) {
-            if (publishing || patience.creationMayBeLate()) {
-                await(LATE_WRITE, stop); // before the next batch may raise a fence
-            }
             deleteCopies();
         }
         if (batch.keepUndo() && !batch.force()) {
             completeUndo();
         }
+    }
+
+    /**
+     * Whether a write of an earlier try, or of a former process, may still be under way that would do harm later:
+     * a creation behind the fence; a DELETE of a block, once the next batch has made it anew; any write, once
+     * an undo has put back the bytes, and so often the ETag, that it asks for.
+     */
+    private boolean earlierWriteMayBeLate() {
+        boolean deleting = publishing && tables.stream().anyMatch(TableWork::deletes);
+        return progress.hasLateWrite()
+                || publishing && fence != Fence.DOWN
+                || recovered && (deleting || batch.keepUndo());
     }
 
     /**
@@ -212,9 +227,9 @@ final class BatchWork implements AutoCloseable {
 
     /**
      * A6. A fence that was up already and has a hole, because somebody put back what had been deleted, is
-     * mended.
+     * mended. A batch that was brought back from its copy does not know for how long its host had waited.
      */
-    private void raiseFence(BooleanSupplier stop) throws IOException {
+    private void raiseFence(BooleanSupplier stop, boolean blocksFollow) throws IOException {
         if (fence == Fence.DOWN) {
             StoppedException.ifAsked(stop);
             for (DefinitionWork definition : definitions) {
@@ -229,7 +244,8 @@ final class BatchWork implements AutoCloseable {
         for (DefinitionWork definition : definitions) {
             deleted |= definition.deleteHeaders();
         }
-        if (deleted || fence == Fence.RISING) {
+        boolean rescued = recovered && batch.hasCopy() && blocksFollow;
+        if (deleted || fence == Fence.RISING || rescued) {
             awaitRunningStatements(stop);
         }
         if (fence == Fence.RISING) {
@@ -294,6 +310,9 @@ final class BatchWork implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        if (patience.writeMayBeLate()) {
+            progress.noteLateWrite(); // for the next try
+        }
         for (TableWork table : tables) {
             table.close();
         }

@@ -15,10 +15,10 @@ public final class CorruptJournalException extends IOException {
 
     CorruptJournalException(String place, String found, @Nullable Throwable cause) {
         super(
-                ("the journal is damaged at %s: %s. Nothing was changed. Keep a copy of the cache"
-                     + " directory; restore the journal folder from a backup, or move the cache"
-                     + " directory aside (its committed batches are then lost) and check their"
-                     + " tables")
+                ("the journal is damaged at %s: %s. Nothing was changed. Copy the cache directory;"
+                     + " then put a copy of the journal folder back that was made after the last"
+                     + " commit, or move it aside: docs/recovery.md says what becomes of committed"
+                     + " batches")
                         .formatted(place, found),
                 cause);
         this.found = found;

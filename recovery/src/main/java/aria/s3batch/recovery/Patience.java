@@ -34,7 +34,7 @@ final class Patience {
     private final ConditionalWrite writes;
     private final Applier.Pauses pauses;
     private volatile boolean deleteMayBeLate;
-    private volatile boolean creationMayBeLate;
+    private volatile boolean writeMayBeLate;
     private volatile boolean copyMayBeLate;
 
     Patience(BatchId batch, ConditionalWrite writes, Applier.Pauses pauses) {
@@ -64,7 +64,7 @@ final class Patience {
             if (!(outcome instanceof PutOutcome.Unknown unknown)) {
                 return outcome;
             }
-            creationMayBeLate |= condition instanceof Condition.IfAbsent;
+            writeMayBeLate |= !(condition instanceof Condition.Always);
             pauseOrGiveUp(attempt, unknown.cause());
         }
     }
@@ -90,9 +90,14 @@ final class Patience {
         return deleteMayBeLate;
     }
 
-    /** As {@link #deleteMayBeLate}, of a PUT that asked for nothing to be there. */
-    boolean creationMayBeLate() {
-        return creationMayBeLate;
+    /** To be called for a write with a condition that had no clear answer, and was not sent by this class. */
+    void noteLateWrite() {
+        writeMayBeLate = true;
+    }
+
+    /** As {@link #deleteMayBeLate}, of a PUT with a condition, or of any write of a block. */
+    boolean writeMayBeLate() {
+        return writeMayBeLate;
     }
 
     void noteLateCopy() {

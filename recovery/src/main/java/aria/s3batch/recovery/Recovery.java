@@ -136,8 +136,9 @@ public final class Recovery {
         }
         String reason =
                 ("this batch was committed, but the journal in %s has lost it: the journal is"
-                     + " damaged or was replaced. Its pages are kept in %s. Restore the journal"
-                     + " folder from a backup and restart, or give the batch up with --discard")
+                     + " damaged or was replaced. Its pages are kept in %s. Put a copy of the"
+                     + " journal folder back that was made after the commit and restart, or give"
+                     + " the batch up with --discard")
                         .formatted(cacheDir.root().resolve("journal"), folder.path());
         log.atError()
                 .addKeyValue("batch", folder.batch())
@@ -165,6 +166,9 @@ public final class Recovery {
         }
         boolean force = resolution == Resolution.FORCE;
         BatchRecord again = batch.with(BatchRecord.State.COMMITTED, "", force);
+        if (force) {
+            again = again.keepingUndo(false); // for good: what it overwrites was not laid aside
+        }
         journal.update(again);
         return again;
     }

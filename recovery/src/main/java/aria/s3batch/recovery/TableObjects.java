@@ -86,6 +86,11 @@ public final class TableObjects {
         return frmEtag != null || !headers.isEmpty();
     }
 
+    /** Whether nothing that {@code push} writes or {@code drop} deletes first and last is missing. */
+    boolean hasDefinitionAndHeaders() {
+        return frmEtag != null && !headers.isEmpty();
+    }
+
     /** Whether it has a definition that leads to partitions, or what is left of one. */
     public boolean isPartitioned() {
         return parEtag != null || blocks.keySet().stream().anyMatch(TableName::isPartition);

@@ -280,6 +280,11 @@ final class TableWork implements AutoCloseable {
         }
     }
 
+    /** Whether it has fewer blocks than before. */
+    boolean deletes() {
+        return blocks.stream().anyMatch(table::deletes);
+    }
+
     /** Deletes the blocks behind the table's new end. */
     void deleteBlocks(BooleanSupplier stop) throws IOException {
         forEachBlock(true, stop, this::deleteBlock);
@@ -323,7 +328,10 @@ final class TableWork implements AutoCloseable {
                     rooms.journal().rebase(batch.id(), number, block);
                 }
                 case PutOutcome.Unknown(StoreBusyException busy) -> throw busy;
-                case PutOutcome.Unknown unknown -> patience.pauseOrGiveUp(attempt, unknown.cause());
+                case PutOutcome.Unknown unknown -> {
+                    patience.noteLateWrite();
+                    patience.pauseOrGiveUp(attempt, unknown.cause());
+                }
             }
         }
     }
@@ -503,8 +511,10 @@ final class TableWork implements AutoCloseable {
                     etag = foreign.foundEtag();
                 }
                 case DeleteOutcome.Unknown(StoreBusyException busy) -> throw busy;
-                case DeleteOutcome.Unknown unknown ->
-                        patience.pauseOrGiveUp(attempt, unknown.cause());
+                case DeleteOutcome.Unknown unknown -> {
+                    patience.noteLateWrite();
+                    patience.pauseOrGiveUp(attempt, unknown.cause());
+                }
             }
         }
     }

@@ -148,7 +148,7 @@ public final class WholeTable {
      * @param before what {@link #look} saw, under the lock
      * @throws DamagedTableException a page is damaged, and named. A table that was there is there still
      * @throws BaseChangedException somebody else writes the table
-     * @throws IOException it is not finished: see {@link #isReadable}
+     * @throws IOException it is not finished: see {@link #canBeRead}
      */
     public void put(Upload upload, TableObjects before, Progress progress) throws IOException {
         try {
@@ -156,8 +156,9 @@ public final class WholeTable {
                 eachBlock(upload, (unit, block, pages) -> {}, progress::verified); // W4
                 upload.source().requireUnchanged();
                 takeAway(before);
-                awaitRunningStatements();
             }
+            // also of a table that a push before this one, or a drop, has taken away
+            awaitRunningStatements();
             eachBlock(
                     upload,
                     (unit, block, pages) -> putBlock(unit, block, pages, before),
@@ -170,9 +171,10 @@ public final class WholeTable {
         }
     }
 
-    /** Whether a server could open the table now, or try to. */
-    public boolean isReadable() throws IOException {
-        return look().isReadable();
+    /** Whether a server can open the table now: not one that was taken away, or comes. */
+    public boolean canBeRead() throws IOException {
+        // frm is the first that goes, and the last that comes
+        return look().hasDefinitionAndHeaders();
     }
 
     private interface BlockStep {
@@ -385,7 +387,7 @@ public final class WholeTable {
 
     /** Before the lock is released: the next who has it must not meet a write of this one. */
     private void settle() {
-        if (patience.creationMayBeLate() || patience.deleteMayBeLate()) {
+        if (patience.writeMayBeLate() || patience.deleteMayBeLate()) {
             pauses.pause(BatchWork.LATE_WRITE);
         }
     }

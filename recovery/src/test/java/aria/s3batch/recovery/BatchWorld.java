@@ -95,6 +95,9 @@ final class BatchWorld implements AutoCloseable {
     /** Of the next batch that is begun. */
     BatchId id = BATCH;
 
+    /** How long its applies have waited. */
+    Duration paused = Duration.ZERO;
+
     private boolean copyLeft;
 
     /** By the clock that people read. */
@@ -140,7 +143,7 @@ final class BatchWorld implements AutoCloseable {
                         4,
                         64 << 20,
                         FenceWait.of(FENCE_WAIT),
-                        pause -> {},
+                        pause -> paused = paused.plus(pause),
                         receipts);
     }
 

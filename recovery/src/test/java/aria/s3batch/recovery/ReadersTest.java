@@ -460,6 +460,71 @@ final class ReadersTest {
         assertThat(pausesAfterLastPutOfFrm(batch)).isEqualTo(BatchWork.LATE_WRITE);
     }
 
+    /** Once the next batch has put the same bytes back, it could have the ETag that the late write asks for. */
+    @ParameterizedTest
+    @EnumSource
+    void blockWrittenWithoutAClearAnswerIsWaitedForBeforeTheTableIsFree(Readers readers)
+            throws Exception {
+        assertWaitsBeforeItEnds(readers, Operation.PUT, key("data/000001"));
+    }
+
+    /** The next batch may make it anew, and the endpoint ignore what the late DELETE asks for. */
+    @ParameterizedTest
+    @EnumSource
+    void blockDeletedWithoutAClearAnswerIsWaitedForBeforeTheTableIsFree(Readers readers)
+            throws Exception {
+        assertWaitsBeforeItEnds(readers, Operation.DELETE, key("data/000004"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void blocksThatAKilledProcessMayHaveDeletedAreWaitedForBeforeTheTableIsFree(Readers readers)
+            throws Exception {
+        BatchRecord batch = commit(readers);
+        store.fail(
+                Fault.once(
+                        FaultyObjectStore.on(Operation.DELETE, key("data/000004")),
+                        Failure.CRASH_BEFORE));
+        assertThatThrownBy(() -> process().apply(batch))
+                .isInstanceOf(FaultyObjectStore.Crash.class);
+        assertWaitsBeforeItEnds(batch);
+    }
+
+    private void assertWaitsBeforeItEnds(Readers readers, Operation operation, String key)
+            throws Exception {
+        BatchRecord batch = commit(readers);
+        store.fail(Fault.once(FaultyObjectStore.on(operation, key), Failure.UNREACHABLE_BEFORE));
+        assertWaitsBeforeItEnds(batch);
+    }
+
+    private void assertWaitsBeforeItEnds(BatchRecord batch) throws Exception {
+        Duration[] sinceTheLast = {Duration.ZERO};
+        List<String> before = new ArrayList<>();
+        ApplyOutcome outcome =
+                applier(
+                                process(),
+                                pause -> {
+                                    List<String> writes = writesOfTheTable();
+                                    boolean same = writes.equals(before);
+                                    sinceTheLast[0] = same ? sinceTheLast[0].plus(pause) : pause;
+                                    before.clear();
+                                    before.addAll(writes);
+                                })
+                        .apply(
+                                batch,
+                                process().folder(),
+                                process().held(batch),
+                                new ApplyProgress(),
+                                () -> false);
+        assertThat(outcome).isEqualTo(new ApplyOutcome.Applied());
+        assertThat(sinceTheLast[0]).isEqualTo(BatchWork.LATE_WRITE);
+        assertThat(writesOfTheTable()).isEqualTo(before);
+    }
+
+    private List<String> writesOfTheTable() {
+        return writesSince(0).stream().filter(write -> write.contains(" db/")).toList();
+    }
+
     private Duration pausesAfterLastPutOfFrm(BatchRecord batch) throws Exception {
         Duration[] sum = {Duration.ZERO};
         ApplyOutcome outcome =

@@ -1,10 +1,15 @@
 package aria.s3batch.recovery;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.diskcache.MemoryDisk;
 import aria.s3batch.s3block.BucketLocks;
 import aria.s3batch.s3block.Condition;
+import aria.s3batch.s3block.FaultyObjectStore;
+import aria.s3batch.s3block.FaultyObjectStore.Failure;
+import aria.s3batch.s3block.FaultyObjectStore.Fault;
+import aria.s3batch.s3block.FaultyObjectStore.Operation;
 import aria.s3batch.s3block.LockOwner;
 import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectStore;
@@ -155,6 +160,31 @@ final class RescueTest {
         assertThat(receipt(b)).contains("recovery from bucket");
         a.process().recover();
         assertThat(receipt(a)).isEmpty();
+    }
+
+    /** Its own wait may have been the longest part of it, and nobody knows how long it was. */
+    @Test
+    void statementsThatTheLostHostWaitedForAreWaitedForAnew() throws IOException {
+        load();
+        var lost =
+                new FaultyObjectStore(store)
+                        .fail(
+                                Fault.once(
+                                        request ->
+                                                request.operation() == Operation.PUT
+                                                        && request.key().contains("/data/"),
+                                        Failure.CRASH_BEFORE));
+        Host a = new Host(lost, "a");
+        BatchWorld process = a.process();
+        BatchRecord batch = trial.committed(process);
+        assertThatThrownBy(() -> process.apply(batch)).isInstanceOf(FaultyObjectStore.Crash.class);
+
+        BatchWorld b = host("b").process();
+        b.recover();
+        BatchRecord taken = b.rescue().taken().getFirst();
+        assertThat(b.apply(taken)).isEqualTo(new ApplyOutcome.Applied());
+        assertThat(b.paused).isGreaterThanOrEqualTo(BatchWorld.FENCE_WAIT);
+        assertThat(isIn()).isTrue();
     }
 
     /** Wherever the first host stops for ever, from its commit to the end of apply. */

@@ -277,6 +277,31 @@ final class UndoTest {
                 .isInstanceOf(UndoRefusedException.class);
     }
 
+    /** A retry after a force, too: what the force overwrote was not laid aside. */
+    @Test
+    void batchThatWasForcedOnceIsNeverUndone() throws IOException {
+        BatchCase batchCase = BatchCase.ofEveryKind(false);
+        BatchWorld.load(store, batchCase.before());
+        BatchWorld world = process();
+        BatchRecord batch = commit(world, batchCase);
+        String key = BatchCase.key("data/000004");
+        bucket.put(key, bucket.get(key).orElseThrow().body(), Condition.always(), Map.of());
+        BatchRecord quarantined = ((ApplyOutcome.Quarantined) world.apply(batch)).batch();
+        BatchRecord forced = world.recovery.resolve(quarantined, Recovery.Resolution.FORCE);
+        BatchRecord again = forced.with(BatchRecord.State.QUARANTINED, "the lock was lost", false);
+        world.journal.update(again);
+        BatchRecord retried = world.recovery.resolve(again, Recovery.Resolution.RETRY);
+        bucket.put(
+                key,
+                bucket.get(key).orElseThrow().body(),
+                Condition.always(),
+                Map.of("aria-s3-batch", batch.id().toString()));
+        world.apply(retried);
+        assertThatThrownBy(() -> Undo.of(store, batch.id()))
+                .isInstanceOf(UndoRefusedException.class);
+        assertThat(retried.keepUndo()).isFalse();
+    }
+
     @Test
     void setsAreListedForgottenAndExpire() throws IOException {
         apply(process(), BatchCase.ofEveryKind(false));

@@ -11,6 +11,7 @@ import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.core.sync.ResponseTransformer;
 import software.amazon.awssdk.http.AbortableInputStream;
 import software.amazon.awssdk.http.ContentStreamProvider;
+import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
 import software.amazon.awssdk.services.s3.model.CopyObjectResult;
@@ -190,9 +191,13 @@ public final class AwsObjectStore implements ObjectStore {
 
     @Override
     public Optional<ObjectVersion> head(String key) throws IOException {
+        return head(key, clients.reads());
+    }
+
+    private Optional<ObjectVersion> head(String key, S3Client client) throws IOException {
         try {
             HeadObjectResponse answer =
-                    clients.reads().headObject(r -> r.bucket(settings.bucket()).key(key));
+                    client.headObject(r -> r.bucket(settings.bucket()).key(key));
             Long length = answer.contentLength();
             if (length == null) {
                 throw endedInItsHead("HEAD " + key);
@@ -299,10 +304,16 @@ public final class AwsObjectStore implements ObjectStore {
         }
     }
 
-    /** What stands in for a condition; an answer that was too long on its way does not. */
+    /**
+     * What stands in for a condition; an answer that was too long on its way does not. Asked once. That nothing is
+     * there is asked twice: a HEAD that finds nothing may be of a gateway on the way.
+     */
     private Optional<ObjectVersion> recentLook(String key) throws IOException {
         long asked = nanoTime.getAsLong();
-        Optional<ObjectVersion> found = head(key);
+        Optional<ObjectVersion> found = head(key, clients.writes());
+        if (found.isEmpty()) {
+            found = get(key).map(StoredObject::version);
+        }
         long age = nanoTime.getAsLong() - asked;
         if (age > TimeUnit.SECONDS.toNanos(LOOK_SECONDS)) {
             throw new StoreUnreachableException(

@@ -1,6 +1,7 @@
 package aria.s3batch.s3block;
 
 import aria.s3batch.format.BatchId;
+import aria.s3batch.format.DamagedTableException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -97,7 +98,15 @@ public final class ConditionalWrite {
             return new PutOutcome.Unknown(unclear);
         }
         // Of the HEAD a part may have been lost, our mark for one. Of a GET it cannot.
-        Optional<StoredObject> read = store.get(key);
+        Optional<StoredObject> read;
+        try {
+            read = store.get(key);
+        } catch (DamagedTableException tooLargeToBeOurs) {
+            if (condition instanceof Condition.Always) {
+                return new PutOutcome.Unknown(unclear);
+            }
+            return new PutOutcome.ForeignWrite(found.etag());
+        }
         return read.isEmpty()
                 ? new PutOutcome.Unknown(unclear)
                 : judge(read.get(), body, condition, mark, unclear);

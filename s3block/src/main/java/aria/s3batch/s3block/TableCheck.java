@@ -140,7 +140,14 @@ public final class TableCheck {
     }
 
     private Result run(BlocksInFlight room) throws IOException {
-        Optional<StoredObject> aria = store.get(names.header());
+        Optional<StoredObject> aria = Optional.empty();
+        boolean header = true;
+        try {
+            aria = store.get(names.header());
+            header = aria.isPresent();
+        } catch (DamagedTableException tooLarge) {
+            find(names.header(), String.valueOf(tooLarge.getMessage()));
+        }
         boolean definition = store.head(names.frm()).isPresent();
         Shape shape = aria.isPresent() ? shape(aria.get()) : null;
         boolean[] any = new boolean[1];
@@ -150,8 +157,8 @@ public final class TableCheck {
                     any[0] = true;
                     see(object, shape);
                 });
-        if (aria.isEmpty() || !definition) {
-            String missed = aria.isEmpty() ? names.header() : names.frm();
+        if (!header || !definition) {
+            String missed = header ? names.frm() : names.header();
             IOException missing = FenceCopies.whyMissing(store, table, missed);
             if (missing instanceof FencedTableException || !any[0]) {
                 throw missing;
@@ -160,8 +167,10 @@ public final class TableCheck {
         if (!definition) {
             find(names.frm(), "is missing: servers do not find the table");
         }
-        if (aria.isEmpty()) {
+        if (!header) {
             find(names.header(), "is missing: servers hang when they open the table");
+        }
+        if (aria.isEmpty()) {
             return result();
         }
         if (shape != null) {
@@ -304,12 +313,12 @@ public final class TableCheck {
             BlockName block, int length, TableGeometry geometry, BlockVerifier verifier)
             throws IOException {
         String key = names.block(block);
-        Optional<StoredObject> object = store.get(key);
-        if (object.isEmpty()) {
-            find(key, "is missing");
-            return;
-        }
         try {
+            Optional<StoredObject> object = store.get(key);
+            if (object.isEmpty()) {
+                find(key, "is missing");
+                return;
+            }
             byte[] bytes =
                     BlockFrame.decode(object.get().body(), length, geometry.compressed(), key);
             for (String problem : verifier.problems(block, bytes)) {

@@ -49,6 +49,8 @@ public final class TableLocks {
     /** Batches of this process that have locks, or are getting them. */
     private final Set<BatchId> live = ConcurrentHashMap.newKeySet();
 
+    private final Set<BatchId> neverCommitted = ConcurrentHashMap.newKeySet();
+
     /** Held while a lock is taken over, or released as left. */
     private final Object takeovers = new Object();
 
@@ -218,7 +220,17 @@ public final class TableLocks {
     private boolean isLeft(TableLock lock) {
         return lock.owner().isSameHome(rooms.owner())
                 && !live.contains(lock.batch())
-                && !(lock.state() == TableLock.State.COMMITTED && !lock.journal().isEmpty());
+                && (lock.state() != TableLock.State.COMMITTED
+                        || lock.journal().isEmpty()
+                        || neverCommitted.contains(lock.batch()));
+    }
+
+    /**
+     * Says that a batch of ours was not committed and that its copy in the bucket is gone: a lock that
+     * promises the copy, because the answer to its PUT was lost, is then like any other that was left.
+     */
+    public void noteNeverCommitted(BatchId batch) {
+        neverCommitted.add(batch);
     }
 
     /**

@@ -448,7 +448,31 @@ final class AwsObjectStoreWireTest {
                 .hasMessageContainingAll("HEAD k took 60000 ms", "nothing was written");
         assertThatThrownBy(() -> store.put("k", new byte[1], Condition.ifMatch("abc"), Map.of()))
                 .isInstanceOf(StoreUnreachableException.class);
-        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "HEAD");
+        assertThatThrownBy(() -> store.put("k", new byte[1], Condition.ifAbsent(), Map.of()))
+                .isInstanceOf(StoreUnreachableException.class);
+        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "HEAD", "HEAD");
+    }
+
+    /** Of a gateway on the way, say: frm would stay though it was to be deleted, and a lock likewise. */
+    @Test
+    void headThatFindsNothingIsNotBelievedAlone() throws IOException {
+        answer = AwsObjectStoreWireTest::ignoringConditions;
+        assertThat(store.facts().allHonoured()).isFalse();
+        answer =
+                exchange -> {
+                    if (exchange.getRequestMethod().equals("HEAD")) {
+                        exchange.sendResponseHeaders(404, -1);
+                    } else {
+                        ignoringConditions(exchange);
+                    }
+                };
+        seen.clear();
+        assertThat(store.delete("k", Condition.ifMatch("abc"))).isEqualTo(new DeleteAnswer.Gone());
+        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "GET", "DELETE");
+        seen.clear();
+        assertThat(store.put("k", new byte[1], Condition.ifAbsent(), Map.of()))
+                .isEqualTo(new PutAnswer.ConditionFailed());
+        assertThat(seen).extracting(Seen::method).containsExactly("HEAD", "GET");
     }
 
     private static void ignoringConditions(HttpExchange exchange) throws IOException {

@@ -140,6 +140,18 @@ final class ConditionalWriteTest {
         assertThat(bodyNow()).isEqualTo(FOREIGN);
     }
 
+    /** Asked again and again, it would stay that: the batch would wait for ever, and nobody be told why. */
+    @Test
+    void objectThatIsTooLargeToBeReadIsAForeignWrite() throws IOException {
+        String base = base("base");
+        String foreign = base("them");
+        var oversized = new ConditionalWrite(new OversizedObject(bucket, KEY));
+        assertThat(oversized.write(KEY, OURS, Condition.ifMatch(base), BATCH))
+                .isEqualTo(new PutOutcome.ForeignWrite(foreign));
+        assertThat(oversized.write(KEY, OURS, Condition.ifAbsent(), BATCH))
+                .isEqualTo(new PutOutcome.ForeignWrite(foreign));
+    }
+
     @Test
     void foreignWriteWhileOursIsUnderWayIsSeen() throws IOException {
         String base = base("base");

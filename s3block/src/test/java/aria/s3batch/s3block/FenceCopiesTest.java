@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.format.BatchId;
 import aria.s3batch.format.Fixture;
+import aria.s3batch.format.FrmImage;
 import aria.s3batch.format.ObjectNames;
 import aria.s3batch.format.TableName;
 
@@ -13,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** A table whose frm and aria are away because a batch is applied to it. */
@@ -131,5 +133,53 @@ final class FenceCopiesTest {
                 .isInstanceOf(FencedTableException.class)
                 .hasMessageContaining(header)
                 .hasMessageContaining("Try again");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"plain", "part"})
+    void fenceOfALostBatchIsLoweredHeadersFirstAndItsCopiesAreGone(String name) throws IOException {
+        Fixture fixture = Fixture.of(name);
+        MemoryObjectStore before = LoadedFixture.before(fixture);
+        var store = new FaultyObjectStore(fenced(fixture));
+        assertThat(FenceCopies.lower(store, BATCH, fixture.units().getLast())).isTrue();
+        String frm = new ObjectNames(fixture.table()).frm();
+        List<String> puts =
+                store.requests().stream()
+                        .filter(request -> request.operation() == FaultyObjectStore.Operation.PUT)
+                        .map(FaultyObjectStore.Request::key)
+                        .toList();
+        assertThat(puts).hasSize(fixture.units().size() + 1).endsWith(frm);
+        for (String key : puts.subList(0, puts.size() - 1)) {
+            assertThat(store.get(key).orElseThrow().body())
+                    .isEqualTo(before.get(key).orElseThrow().body());
+        }
+        FrmImage reopened = FrmImage.parse(store.get(frm).orElseThrow().body(), frm);
+        FrmImage original = FrmImage.parse(before.get(frm).orElseThrow().body(), frm);
+        assertThat(reopened.version()).isNotEqualTo(original.version());
+        assertThat(reopened.withVersion(original.version()).bytes()).isEqualTo(original.bytes());
+        assertThat(FenceCopies.exist(store, BATCH)).isFalse();
+        assertThat(FenceCopies.lower(store, BATCH, fixture.table())).isFalse();
+    }
+
+    /** It is the batch's new one, and the copy does not fit the blocks any more. */
+    @Test
+    void headerThatIsThereIsNotReplacedByItsCopy() throws IOException {
+        Fixture plain = Fixture.of("plain");
+        MemoryObjectStore store = fenced(plain);
+        String header = new ObjectNames(plain.table()).header();
+        byte[] written = "new header".getBytes(StandardCharsets.US_ASCII);
+        LoadedFixture.replace(store, header, written);
+        assertThat(FenceCopies.lower(store, BATCH, plain.table())).isTrue();
+        assertThat(store.get(header).orElseThrow().body()).isEqualTo(written);
+        assertThat(store.head(new ObjectNames(plain.table()).frm())).isPresent();
+    }
+
+    @Test
+    void fenceOfAnotherTableOfTheBatchStaysUp() throws IOException {
+        Fixture plain = Fixture.of("plain");
+        MemoryObjectStore store = fenced(plain);
+        var other = new TableName(plain.table().database(), plain.table().table() + "2");
+        assertThat(FenceCopies.lower(store, BATCH, other)).isFalse();
+        assertFenced(plain.table(), () -> BaseTable.read(store, plain.table()));
     }
 }

@@ -91,6 +91,15 @@ final class TableCheckTest {
     }
 
     @Test
+    void objectsThatAreTooLargeToBeReadAreFindings() throws IOException {
+        for (String key : List.of(secondBlock, names.header())) {
+            TableCheck.Result result = check(new OversizedObject(store, key), table);
+            assertThat(result.findings()).extracting(Finding::object).containsExactly(key);
+            assertThat(result.findings().getFirst().toString()).contains("is damaged", "more");
+        }
+    }
+
+    @Test
     void shortAndLongBlocksAreFound() throws IOException {
         byte[] whole = body(secondBlock);
         LoadedFixture.replace(store, secondBlock, Arrays.copyOf(whole, whole.length - 8192));

@@ -63,8 +63,8 @@ public record ResolutionDocument(
                 List.of(),
                 false,
                 refused,
-                "Deletes the pages that are kept, and releases its locks. Whether it had written"
-                        + " anything is not known: check its tables.",
+                "Lowers its fence, if it is up, deletes the pages that are kept, and releases its"
+                        + " locks. Whether it had written anything is not known: check its tables.",
                 refused);
     }
 
