@@ -127,6 +127,7 @@ final class Applies {
                 batch.state = Batch.State.COMMITTED;
                 batch.record = waiting.batch();
                 batch.reason = waiting.reason();
+                batch.stepsAtReason = batch.progress.steps();
                 batch.applyAtNanos = rooms.nanoClock().nanoTime() + pause.toNanos();
                 log.atWarn()
                         .addKeyValue("batch", batch.id)

@@ -95,8 +95,11 @@ final class Batch {
     /** In place of {@link #record} for a batch that the journal lost. */
     Recovery.@Nullable Orphan orphan;
 
-    /** Why it is quarantined, or waits. */
+    /** Why it is quarantined, or waits; see {@link #reason()}. */
     @Nullable String reason;
+
+    /** How far it was when it began to wait. */
+    long stepsAtReason;
 
     /** Committed before the last stop, and neither applied nor quarantined since. */
     boolean replayed;
@@ -180,10 +183,16 @@ final class Batch {
                 pages(),
                 progress.done(),
                 progress.total(),
-                reason,
+                reason(),
                 record == null ? null : record.readers().word(),
                 record == null ? null : durability(record).word(),
                 mount == null ? null : mount.directory().toString());
+    }
+
+    /** What it waited for stays until it goes on: a store that is away takes long to give no answer. */
+    private @Nullable String reason() {
+        boolean goesOn = state == State.APPLYING && progress.steps() > stepsAtReason;
+        return goesOn ? null : reason;
     }
 
     private static Durability durability(BatchRecord committed) {

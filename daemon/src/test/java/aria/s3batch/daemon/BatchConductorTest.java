@@ -806,6 +806,39 @@ class BatchConductorTest {
         assertNothingLeft();
     }
 
+    /** Until then it may be no better than before, and a store that hangs gives no answer for long. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Readers.class,
+            names = {"NONE", "FENCE"})
+    void reasonToWaitGoesWhenTheStoreHasDoneSomethingForTheBatch(Readers readers) throws Exception {
+        conductor().useDefaults(readers, Durability.LOCAL);
+        BatchId batch = inState("WAITING");
+        world.store.heal();
+        List<BatchDocument> seen = new ArrayList<>();
+        Runnable look =
+                () -> {
+                    var answer = conductor().document(batch);
+                    world.cycle();
+                    seen.add(answer.join());
+                };
+        String block = "shop/orders/data/000001";
+        String lock = "_aria_s3_batch/locks/shop/orders";
+        world.store.before(1, FaultyObjectStore.on(Operation.PUT, block), look);
+        world.store.before(1, FaultyObjectStore.on(Operation.DELETE, lock), look);
+        world.pass(Duration.ofSeconds(64));
+        world.settle();
+
+        assertThat(world.state(batch)).isEqualTo("APPLIED");
+        assertThat(seen).extracting(BatchDocument::state).containsExactly("APPLYING", "APPLYING");
+        if (readers == Readers.NONE) {
+            assertThat(seen.getFirst().reason()).contains("injected");
+        } else {
+            assertThat(seen.getFirst().reason()).as("the fence is up").isNull();
+        }
+        assertThat(seen.getLast().reason()).as("the block is written").isNull();
+    }
+
     @Test
     void oneBatchThatWaitsHoldsUpNoOther() throws Exception {
         BatchId waiting = inState("WAITING");

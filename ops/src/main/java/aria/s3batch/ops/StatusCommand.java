@@ -10,6 +10,7 @@ import picocli.CommandLine.Parameters;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 @Command(
         name = "status",
@@ -74,19 +75,26 @@ final class StatusCommand extends DaemonVerb {
     /** The one line to read: whether anything is to be done. */
     private void printVerdict(StatusDocument status) {
         List<BatchDocument> batches = status.batches();
-        long quarantined = count(batches, "QUARANTINED");
-        long open = count(batches, "OPEN");
+        long quarantined = count(batches, StatusCommand::isQuarantined);
+        long open = count(batches, StatusCommand::isOpen);
         long working = batches.size() - quarantined - open;
+        long waiting =
+                count(batches, each -> hasReason(each) && !isQuarantined(each) && !isOpen(each));
+        long lost = count(batches, each -> hasReason(each) && isOpen(each));
         if (quarantined > 0) {
-            line(
-                    output.coloured(Output.Colour.BAD, "ATTENTION")
-                            + " %s quarantined: read why below, then aria_s3_batch resolve"
-                                    .formatted(are(quarantined)));
-        } else if (!status.endpoint().reached()) {
-            line(
-                    output.coloured(Output.Colour.BAD, "ATTENTION")
-                            + " the object store is not reached; %s waiting for it"
-                                    .formatted(are(working)));
+            attention(
+                    "%s quarantined: read why below, then aria_s3_batch resolve"
+                            .formatted(are(quarantined)));
+        } else if (waiting > 0) {
+            attention(
+                    waiting == 1
+                            ? "1 batch waits: read why below"
+                            : waiting + " batches wait: read why below");
+        } else if (lost > 0) {
+            attention(
+                    lost == 1
+                            ? "1 batch can only be aborted: read why below"
+                            : lost + " batches can only be aborted: read why below");
         } else if (working > 0) {
             line(
                     output.coloured(Output.Colour.BUSY, "WORKING")
@@ -100,8 +108,24 @@ final class StatusCommand extends DaemonVerb {
         }
     }
 
-    private static long count(List<BatchDocument> batches, String state) {
-        return batches.stream().filter(batch -> batch.state().equals(state)).count();
+    private void attention(String toWhat) {
+        line(output.coloured(Output.Colour.BAD, "ATTENTION") + " " + toWhat);
+    }
+
+    private static long count(List<BatchDocument> batches, Predicate<BatchDocument> which) {
+        return batches.stream().filter(which).count();
+    }
+
+    private static boolean isQuarantined(BatchDocument batch) {
+        return batch.state().equals("QUARANTINED");
+    }
+
+    private static boolean isOpen(BatchDocument batch) {
+        return batch.state().equals("OPEN");
+    }
+
+    private static boolean hasReason(BatchDocument batch) {
+        return batch.reason() != null;
     }
 
     private static String are(long batches) {
@@ -118,15 +142,8 @@ final class StatusCommand extends DaemonVerb {
 
     private void print(StatusDocument.Endpoint endpoint) {
         line("endpoint  %s bucket %s".formatted(endpoint.url(), endpoint.bucket()));
-        if (!endpoint.reached()) {
-            line(
-                    HANGING
-                            + output.coloured(Output.Colour.BAD, "NOT REACHED")
-                            + ": committed batches wait, none can begin");
-            return;
-        }
         line(
-                "          reached; conditional PUT %s, DELETE %s; ETag %s"
+                "          conditional PUT %s, DELETE %s; ETag %s"
                         .formatted(
                                 honoured(endpoint.conditionalPut()),
                                 honoured(endpoint.conditionalDelete()),

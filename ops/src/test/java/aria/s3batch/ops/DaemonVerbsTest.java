@@ -9,11 +9,13 @@ import aria.s3batch.format.TableName;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -116,11 +118,47 @@ class DaemonVerbsTest {
                         "117.7 MiB of 16.0 GiB",
                         "120 of 256 blocks (46 %)")
                 .startsWith("ATTENTION 1 batch is quarantined")
-                .contains("http://127.0.0.1:9000 bucket archive", "PUT honoured, DELETE ignored")
+                .contains("http://127.0.0.1:9000 bucket archive")
+                .contains("          conditional PUT honoured, DELETE ignored; ETag bare\n")
                 .contains("new for each write, stable; failed condition 412, no object 404")
                 .contains("listing sorted, whole; metadata kept; path style; clock -7 s")
                 .contains("single-host: nobody else", "WARNING: If-Match on DELETE is ignored")
                 .contains("another writer");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            textBlock =
+                    """
+                    COMMITTED  | store away | ATTENTION 1 batch waits: read why below
+                    APPLYING   | store away | ATTENTION 1 batch waits: read why below
+                    DISCARDING | store away | ATTENTION 1 batch waits: read why below
+                    COMMITTED  |            | WORKING   1 batch is committed and on the way;
+                    APPLYING   |            | WORKING   1 batch is committed and on the way;
+                    OPEN       | lock lost  | ATTENTION 1 batch can only be aborted: read why below
+                    OPEN       |            | OK        1 batch is open
+                    """)
+    void statusBeginsWithWhetherAnythingIsToBeDone(
+            String state, @Nullable String reason, String verdict) {
+        daemon.states.clear();
+        daemon.states.add(FakeDaemon.state(state, 1, 4, reason));
+
+        assertThat(run("status").out()).startsWith(verdict);
+    }
+
+    @Test
+    void statusBeginsWithTheWorst() {
+        daemon.states.add(FakeDaemon.state("APPLYING", 1, 4, null));
+        assertThat(run("status").out()).startsWith("WORKING   1 batch is committed");
+        daemon.states.add(FakeDaemon.state("OPEN", 0, 0, "lock lost"));
+        assertThat(run("status").out()).startsWith("ATTENTION 1 batch can only be aborted");
+        daemon.states.add(FakeDaemon.state("COMMITTED", 1, 4, "store away"));
+        daemon.states.add(FakeDaemon.state("APPLYING", 1, 4, "store away"));
+        assertThat(run("status").out()).startsWith("ATTENTION 2 batches wait: read why below");
+        daemon.states.add(FakeDaemon.state("QUARANTINED", 1, 4, "another writer"));
+        assertThat(run("status").out()).startsWith("ATTENTION 1 batch is quarantined");
     }
 
     @Test

@@ -281,7 +281,6 @@ final class FakeDaemon implements AutoCloseable {
                         "http://127.0.0.1:9000",
                         "archive",
                         true,
-                        true,
                         false,
                         "bare",
                         "path",

@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class ApplyProgress {
     private final AtomicLong done = new AtomicLong();
     private final AtomicLong total = new AtomicLong();
+    private final AtomicLong steps = new AtomicLong();
     private final AtomicLong bytesPut = new AtomicLong();
     private final AtomicLong waitedNanos = new AtomicLong();
 
@@ -41,6 +42,11 @@ public final class ApplyProgress {
 
     void objectDone() {
         done.incrementAndGet();
+        step();
+    }
+
+    void step() {
+        steps.incrementAndGet();
     }
 
     void put(long bytes) {
@@ -62,6 +68,11 @@ public final class ApplyProgress {
 
     public long total() {
         return total.get();
+    }
+
+    /** Counts on whenever the object store has done something for the batch; never back. */
+    public long steps() {
+        return steps.get();
     }
 
     /** Bytes sent in PUT bodies since the batch was committed or the daemon started. */

@@ -246,6 +246,7 @@ final class BatchWork implements AutoCloseable {
         }
         boolean rescued = recovered && batch.hasCopy() && blocksFollow;
         if (deleted || fence == Fence.RISING || rescued) {
+            progress.step();
             awaitRunningStatements(stop);
         }
         if (fence == Fence.RISING) {

@@ -250,6 +250,7 @@ final class TableWork implements AutoCloseable {
             }
         }
         if (answer instanceof PutAnswer.Stored stored) {
+            progress.step();
             return new UndoSet.Copy(etag, stored.etag());
         }
         Optional<ObjectVersion> now = patience.answered(() -> rooms.store().head(key));

@@ -15,7 +15,7 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
      * What the probe found out about the object store at start; docs/endpoints.md says what it means.
      *
      * @param conditionalPut whether {@code If-Match} and {@code If-None-Match} are honoured on PUT
-     * @param etagForm {@code quoted}, {@code bare}, or {@code unknown} where the endpoint was not reached
+     * @param etagForm {@code quoted} or {@code bare}
      * @param style {@code path} or {@code domain}: where the bucket is in the URL
      * @param singleHost whether an operator has said that nobody else writes
      * @param failedStatus HTTP status of a condition that does not hold; 0: none is honoured
@@ -26,7 +26,6 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
     public record Endpoint(
             String url,
             String bucket,
-            boolean reached,
             boolean conditionalPut,
             boolean conditionalDelete,
             String etagForm,
@@ -42,12 +41,11 @@ public record StatusDocument(List<BatchDocument> batches, Endpoint endpoint, Dae
             long clockAheadSeconds,
             List<String> warnings) {
 
-        /** Of an endpoint that was reached. */
+        /** The same of what the daemon was told and found. */
         public static Endpoint of(StoreSettings store, EndpointFacts facts, boolean singleHost) {
             return new Endpoint(
                     store.endpoint(),
                     store.bucket(),
-                    true,
                     facts.isShareable(),
                     facts.deleteIfMatch(),
                     facts.etagForm().name().toLowerCase(Locale.ROOT),

@@ -257,8 +257,8 @@ final class ServedBatches implements AutoCloseable {
                 conductor,
                 () ->
                         new StatusDocument.Endpoint(
-                                "memory", "bucket", true, true, true, "bare", "path", false, 412,
-                                412, true, false, true, true, true, 0, List.of()),
+                                "memory", "bucket", true, true, "bare", "path", false, 412, 412,
+                                true, false, true, true, true, 0, List.of()),
                 () ->
                         new StatusDocument.DaemonFacts(
                                 "test",

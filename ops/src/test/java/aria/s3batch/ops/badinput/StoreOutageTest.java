@@ -104,6 +104,8 @@ final class StoreOutageTest {
         assertThat(waiting.get("state").asText()).isIn("COMMITTED", "APPLYING");
         assertThat(waiting.get("reason").asText()).contains("127.0.0.1:" + gate.port());
         assertThat(site.run("status", batch).out()).contains("127.0.0.1:" + gate.port());
+        assertThat(site.run("status").out())
+                .startsWith("ATTENTION 1 batch waits: read why below\n");
         site.assertFails(3, List.of(batch), "begin", table.display());
         site.assertFails(3, List.of("not open"), "abort", batch);
 
