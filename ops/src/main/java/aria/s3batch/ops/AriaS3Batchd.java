@@ -84,6 +84,9 @@ public final class AriaS3Batchd {
         * --s3-access-key --s3-secret-key
                                    likewise
 
+        The environment variable ARIA_S3_BATCHD_HEAP is the largest heap of the JVM, such as 512m
+        or 1g (256m).
+
         Exit codes: 0 stopped on request; 1 failed; 2 bad options; 3 refused, such as a cache
         directory in use; 4 the journal is damaged; 5 the object store cannot be reached, or does
         not let us in.

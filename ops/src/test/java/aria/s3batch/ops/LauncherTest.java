@@ -7,6 +7,9 @@ import static java.nio.file.StandardCopyOption.COPY_ATTRIBUTES;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +35,7 @@ class LauncherTest {
     void install() throws IOException {
         bin = Files.createDirectory(home.resolve("bin"));
         lib = Files.createDirectory(home.resolve("lib"));
-        for (String program : List.of("launch", "find-jdk")) {
+        for (String program : List.of("launch", "find-jdk", "aria_s3_batch", "aria_s3_batchd")) {
             Files.copy(Path.of("bin", program), bin.resolve(program), COPY_ATTRIBUTES);
         }
     }
@@ -44,6 +47,7 @@ class LauncherTest {
         words.set(0, bin.resolve(command[0]).toString());
         Path err = home.resolve("err");
         var process = new ProcessBuilder(words).redirectError(err.toFile());
+        process.environment().keySet().removeIf(name -> name.startsWith("ARIA_S3_BATCH"));
         process.environment().put("JAVA_HOME", jdk.toString());
         process.environment().putAll(environment);
         Process started = process.start();
@@ -80,9 +84,35 @@ class LauncherTest {
     }
 
     private String launched(Path jdk) throws Exception {
-        Run run = run(jdk, Map.of(), "launch", "Main", "--", "x y");
+        Run run = run(jdk, Map.of(), "launch", "Main", "HEAP", "64m", "--", "x y");
         assertThat(run.exitCode()).as(run.err()).isZero();
         return run.out();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "aria_s3_batch, ARIA_S3_BATCH_HEAP, 128m",
+        "aria_s3_batchd, ARIA_S3_BATCHD_HEAP, 256m"
+    })
+    void largestHeapIsWhatTheEnvironmentSays(String program, String variable, String otherwise)
+            throws Exception {
+        Path jdk = talkingJdk();
+        assertThat(run(jdk, Map.of(), program).out()).contains(" -Xmx" + otherwise + " ");
+        assertThat(run(jdk, Map.of(variable, ""), program).out()).contains(" -Xmx" + otherwise);
+        for (String heap : List.of("1g", "512m", "2G")) {
+            assertThat(run(jdk, Map.of(variable, heap), program, "x y").out())
+                    .contains(" -Xmx" + heap + " ")
+                    .doesNotContain("-Xmx" + otherwise);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"1", "0g", "-1g", "1.5g", "1gb", "g", "1g2g", "1g -version", "much"})
+    void heapThatIsNoNumberOfMebibytesOrGibibytesStartsNothing(String heap) throws Exception {
+        Run run = run(talkingJdk(), Map.of("ARIA_S3_BATCHD_HEAP", heap), "aria_s3_batchd");
+        assertThat(run.exitCode()).as("systemd does not try again").isEqualTo(2);
+        assertThat(run.err()).contains("ARIA_S3_BATCHD_HEAP='" + heap + "'", "512m or 1g");
+        assertThat(run.out()).isEmpty();
     }
 
     /** With 3, refused, systemd would leave the daemon down, and check would seem to say "fenced". */
@@ -98,7 +128,7 @@ class LauncherTest {
         }
 
         Path jdk = Path.of(System.getProperty("java.home"));
-        Run run = run(jdk, Map.of(), "launch", HeapEater.class.getName(), "-Xmx16m", "--");
+        Run run = run(jdk, Map.of(), "launch", HeapEater.class.getName(), "HEAP", "16m", "--");
 
         assertThat(run.exitCode()).as(run.err()).isEqualTo(128 + 9);
         assertThat(run.err())
