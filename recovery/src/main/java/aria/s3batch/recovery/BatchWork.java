@@ -45,8 +45,11 @@ final class BatchWork implements AutoCloseable {
     /** Whether an earlier try had begun to raise the fence, or to lower it. */
     private final boolean resumed;
 
-    /** Whether an earlier try had written all blocks, and so may have begun to put back headers, or to delete. */
+    /** Whether an earlier try had written all blocks, and so may have begun to put back headers. */
     private final boolean publishing;
+
+    /** Whether a former process had, and so may have begun to delete. */
+    private final boolean deleting;
 
     /** In the order of the batch. */
     private final List<TableWork> all = new ArrayList<>();
@@ -93,7 +96,9 @@ final class BatchWork implements AutoCloseable {
                 byDefinition.computeIfAbsent(base, name -> new ArrayList<>()).add(table);
             }
         }
-        this.publishing = tables.stream().allMatch(TableWork::isWritten);
+        boolean written = tables.stream().allMatch(TableWork::isWritten);
+        this.publishing = fence == Fence.UP && written;
+        this.deleting = recovered && written && tables.stream().anyMatch(TableWork::deletes);
         for (DefinitionRecord definition : batch.definitions()) {
             List<TableWork> touched = byDefinition.get(definition.table());
             if (touched != null) {
@@ -142,10 +147,9 @@ final class BatchWork implements AutoCloseable {
         for (TableWork table : tables) {
             table.deleteBlocks(stop);
         }
+        // before the next batch may raise a fence, or write these blocks
         if (patience.writeMayBeLate() || earlierWriteMayBeLate()) {
-            await(
-                    LATE_WRITE,
-                    stop); // before the next batch may raise a fence, or write these blocks
+            await(LATE_WRITE, stop);
         }
         if (fence != Fence.DOWN) {
             deleteCopies();
@@ -161,10 +165,7 @@ final class BatchWork implements AutoCloseable {
      * an undo has put back the bytes, and so often the ETag, that it asks for.
      */
     private boolean earlierWriteMayBeLate() {
-        boolean deleting = publishing && tables.stream().anyMatch(TableWork::deletes);
-        return progress.hasLateWrite()
-                || publishing && fence != Fence.DOWN
-                || recovered && (deleting || batch.keepUndo());
+        return progress.hasLateWrite() || publishing || deleting || recovered && batch.keepUndo();
     }
 
     /**

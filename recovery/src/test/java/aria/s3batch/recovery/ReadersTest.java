@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import aria.s3batch.diskcache.MemoryDisk;
+import aria.s3batch.format.AriaHeader;
 import aria.s3batch.format.FrmImage;
+import aria.s3batch.format.HeaderField;
 import aria.s3batch.format.SyntheticTable;
 import aria.s3batch.format.TableFile;
 import aria.s3batch.format.TableName;
@@ -32,6 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -458,6 +461,22 @@ final class ReadersTest {
         assertThatThrownBy(() -> pausesAfterLastPutOfFrm(batch))
                 .isInstanceOf(FaultyObjectStore.Crash.class);
         assertThat(pausesAfterLastPutOfFrm(batch)).isEqualTo(BatchWork.LATE_WRITE);
+    }
+
+    /** All of its blocks are written from the start: there are none. */
+    @ParameterizedTest
+    @EnumSource
+    void batchOfAHeaderAloneWaitsForStatementsAlone(Readers readers) throws Exception {
+        BatchWorld world = process();
+        world.readers = readers;
+        List<OpenTable> tables = world.begin(batchCase.tables());
+        OpenTable table = tables.getFirst();
+        AriaHeader changed = table.base().header().with(HeaderField.AUTO_INCREMENT, 1_000_000);
+        table.cache().stagePages(TableFile.INDEX, 0, ByteBuffer.wrap(changed.asLocal().bytes()));
+        BatchRecord batch = world.commit(tables);
+        assertThat(world.apply(batch)).isEqualTo(new ApplyOutcome.Applied());
+        boolean fenced = readers == Readers.FENCE;
+        assertThat(world.paused).isEqualTo(fenced ? BatchWorld.FENCE_WAIT : Duration.ZERO);
     }
 
     /** Once the next batch has put the same bytes back, it could have the ETag that the late write asks for. */
