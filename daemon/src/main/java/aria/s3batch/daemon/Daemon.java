@@ -2,9 +2,11 @@ package aria.s3batch.daemon;
 
 import aria.s3batch.daemon.api.ApiServer;
 import aria.s3batch.daemon.api.BatchRoutes;
+import aria.s3batch.daemon.api.DaemonRoutes;
 import aria.s3batch.daemon.api.MountRoutes;
 import aria.s3batch.daemon.api.PageRoutes;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ReloadedDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.UndoRoutes;
 import aria.s3batch.daemon.metrics.Metrics;
@@ -118,18 +120,20 @@ public final class Daemon implements AutoCloseable {
      * socket. Committed batches are applied in the background from then on.
      *
      * @param servers those of {@link DaemonSettings#fenceServers}
+     * @param reload asked by who is at the socket
      * @param report told of every step, until it stops
      * @throws IOException the daemon cannot run; what it had opened is closed, nothing was changed
      */
     public static Daemon start(
             DaemonSettings settings,
             FenceWait.Servers servers,
+            DaemonRoutes.Reload reload,
             String version,
             ServiceReport report)
             throws IOException {
         var daemon = new Daemon(settings, servers, report);
         try {
-            daemon.open(version);
+            daemon.open(version, reload);
             return daemon;
         } catch (IOException | RuntimeException e) {
             try {
@@ -141,7 +145,7 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private void open(String version) throws IOException {
+    private void open(String version, DaemonRoutes.Reload reload) throws IOException {
         Instant startedAt = InstantSource.system().instant();
         report.starting("taking cache directory " + cacheDir.root());
         opened(CacheDirLock.take(cacheDir, disk));
@@ -195,7 +199,9 @@ public final class Daemon implements AutoCloseable {
                                 space.limitBytes(),
                                 settings.receiptDir().toString(),
                                 receipts.problem().orElse(null)),
-                new Metrics(new DaemonNumbers(version, running, calls, cacheDir.root())));
+                new DaemonRoutes(
+                        new Metrics(new DaemonNumbers(version, running, calls, cacheDir.root())),
+                        reload));
         // not before: replay would take its processors from the start that others wait for
         AgentRunner.startOnThread(runner, threads("conductor"));
         report.ready(new WorkInWords(conductor));
@@ -366,7 +372,7 @@ public final class Daemon implements AutoCloseable {
             UndoRoutes undo,
             StatusDocument.Endpoint endpoint,
             Supplier<StatusDocument.DaemonFacts> daemon,
-            Metrics metrics)
+            DaemonRoutes routes)
             throws IOException {
         opened(
                 ApiServer.start(
@@ -375,7 +381,7 @@ public final class Daemon implements AutoCloseable {
                         new PageRoutes(conductor),
                         new MountRoutes(conductor, mounts),
                         undo,
-                        metrics,
+                        routes,
                         SystemNanoClock.INSTANCE));
         opened(() -> stop(conductor));
     }
@@ -390,14 +396,6 @@ public final class Daemon implements AutoCloseable {
     }
 
     /**
-     * What a reload did.
-     *
-     * @param changed options that have another value now
-     * @param needRestart options that were changed too, and keep the value that they had
-     */
-    public record Reloaded(List<String> changed, List<String> needRestart) {}
-
-    /**
      * Takes what it can of new settings; see docs/operating.md. Batches that are being applied end as they
      * began.
      *
@@ -405,7 +403,8 @@ public final class Daemon implements AutoCloseable {
      * @param servers those of {@code next}
      * @throws IOException the object store refuses the new keys, or cannot be asked; nothing was changed
      */
-    public Reloaded reload(DaemonSettings next, FenceWait.Servers servers) throws IOException {
+    public ReloadedDocument reload(DaemonSettings next, FenceWait.Servers servers)
+            throws IOException {
         synchronized (reloading) {
             ChangingRooms rooms = changing;
             assert rooms != null : "reloaded before it was started";
@@ -421,7 +420,7 @@ public final class Daemon implements AutoCloseable {
                 rooms.use(settings, taken, servers);
                 settings = taken;
             }
-            return new Reloaded(changed, needRestart);
+            return new ReloadedDocument(changed, needRestart);
         }
     }
 

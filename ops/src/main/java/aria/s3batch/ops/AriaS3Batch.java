@@ -78,6 +78,7 @@ public final class AriaS3Batch {
                     ShowCommand.class,
                     HistoryCommand.class,
                     MetricsCommand.class,
+                    ReloadCommand.class,
                     ResolveCommand.class,
                     CheckCommand.class,
                     PullCommand.class,

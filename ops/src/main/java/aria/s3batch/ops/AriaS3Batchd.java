@@ -1,10 +1,12 @@
 package aria.s3batch.ops;
 
+import aria.s3batch.daemon.BatchException;
 import aria.s3batch.daemon.Daemon;
 import aria.s3batch.daemon.DaemonSettings;
 import aria.s3batch.daemon.SettingsException;
 import aria.s3batch.daemon.api.Problem;
 import aria.s3batch.daemon.api.Problems;
+import aria.s3batch.daemon.api.ReloadedDocument;
 import aria.s3batch.daemon.service.ServiceReport;
 import aria.s3batch.format.OptionFileException;
 import aria.s3batch.ops.sql.ReaderServers;
@@ -12,7 +14,6 @@ import aria.s3batch.ops.sql.ReaderServers;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,9 +25,10 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 
 /**
- * The daemon's main class: starts it, gives it new settings on SIGHUP, and stops it cleanly on SIGTERM and
+ * The daemon's main class: starts it, gives it new settings on SIGHUP or when a client asks, and stops it cleanly on SIGTERM and
  * SIGINT.
  */
 public final class AriaS3Batchd {
@@ -53,8 +55,8 @@ public final class AriaS3Batchd {
           --json                   of both, one JSON document
 
         Options come from group [aria_s3_batchd] of MariaDB's option files, s3-* options also
-        from the server's groups, all of them from the command line. On SIGHUP the files are read
-        again: those with a * change at once, others with a restart.
+        from the server's groups, all of them from the command line. On SIGHUP, and by `aria_s3_batch
+        reload`, the files are read again: those with a * change at once, others with a restart.
           --socket=PATH            where clients connect (%s)
           --cache-dir=DIR          page files and journal; on a disk that survives power loss (%s)
           --receipt-dir=DIR        where batches that have ended leave a receipt (CACHE-DIR/receipts)
@@ -97,10 +99,7 @@ public final class AriaS3Batchd {
     private final List<String> options;
     private final Path home;
     private final ServiceReport report;
-    private @Nullable Daemon started;
-
-    /** Before it had started: by who saw the socket, which opens a moment earlier. */
-    private boolean reloadAsked;
+    private final CompletableFuture<Daemon> started = new CompletableFuture<>();
 
     private AriaS3Batchd(List<String> options, Path home, ServiceReport report) {
         this.options = options;
@@ -175,14 +174,17 @@ public final class AriaS3Batchd {
         // before the
         // daemon has started ends the process at once: nothing is in flight yet.
         Runtime.getRuntime().addShutdownHook(new Thread(this::close, "stop"));
-        try (var _ = Signals.on("HUP", this::reload)) {
+        try (var _ = Signals.on("HUP", this::reloadOnSignal)) {
             DaemonSettings settings = readSettings();
             LogLines.level(settings.logLevel());
             Daemon daemon =
-                    Daemon.start(settings, ReaderServers.of(settings), Version.current(), report);
-            if (started(daemon)) {
-                reload();
-            }
+                    Daemon.start(
+                            settings,
+                            ReaderServers.of(settings),
+                            this::reload,
+                            Version.current(),
+                            report);
+            started.complete(daemon);
             Throwable failure = daemon.failed().join();
             log.atError().setCause(failure).log("stopping after a failure");
             return Problem.Kind.FAILED.exitCode();
@@ -213,16 +215,24 @@ public final class AriaS3Batchd {
         return exitCode;
     }
 
-    /** Each time by a thread of its own; a bad file changes nothing. */
-    private void reload() {
-        Daemon daemon = startedOrLater();
-        if (daemon == null) {
-            return;
+    /** SIGHUP, each time in a thread of its own. */
+    private void reloadOnSignal() {
+        try {
+            reload();
+        } catch (IOException e) {
+            log.atDebug().setCause(e).log("not reloaded");
+        } catch (RuntimeException | Error e) {
+            log.atError().setCause(e).log("options cannot be read again; this is a bug");
         }
+    }
+
+    /** A bad file changes nothing. Waits for a start that goes on: the socket opens a moment before its end. */
+    private ReloadedDocument reload() throws IOException {
+        Daemon daemon = started.join();
         report.reloading();
         try {
-            DaemonSettings settings = DaemonSettings.read(options, home);
-            Daemon.Reloaded reloaded = daemon.reload(settings, ReaderServers.of(settings));
+            DaemonSettings settings = readSettings();
+            ReloadedDocument reloaded = daemon.reload(settings, ReaderServers.of(settings));
             LogLines.level(settings.logLevel());
             log.atInfo()
                     .addKeyValue("changed", String.join(", ", reloaded.changed()))
@@ -232,41 +242,23 @@ public final class AriaS3Batchd {
                         .addKeyValue("options", String.join(", ", reloaded.needRestart()))
                         .log("options were changed that need a restart; they are as before");
             }
+            return reloaded;
         } catch (SettingsException e) {
-            notReloaded(e.getMessage());
+            throw notTaken(Problem.Kind.USAGE, e.getMessage());
         } catch (IOException e) {
-            notReloaded(IoFailure.inWords(e));
-        } catch (RuntimeException | Error e) {
-            log.atError().setCause(e).log("options cannot be read again; this is a bug");
+            throw notTaken(Problem.Kind.ofKey(Problems.of(e).kind()), IoFailure.inWords(e));
         } finally {
             report.reloaded();
         }
     }
 
-    private static void notReloaded(@Nullable String why) {
+    private static BatchException notTaken(Problem.Kind kind, String why) {
         log.atError().addKeyValue("why", why).log("options not taken; all are as before");
-    }
-
-    /**
-     * @return whether a reload was asked for meanwhile
-     */
-    private synchronized boolean started(Daemon daemon) {
-        started = daemon;
-        return reloadAsked;
-    }
-
-    /** Null: it has not started; a reload follows when it has. */
-    private synchronized @Nullable Daemon startedOrLater() {
-        reloadAsked = started == null;
-        return started;
-    }
-
-    private synchronized @Nullable Daemon started() {
-        return started;
+        return new BatchException(kind, "options not taken; all are as before: " + why);
     }
 
     private void close() {
-        Daemon daemon = started();
+        Daemon daemon = started.getNow(null);
         if (daemon == null) {
             return;
         }

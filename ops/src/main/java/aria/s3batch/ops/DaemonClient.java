@@ -5,6 +5,7 @@ import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.BegunDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ReloadedDocument;
 import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.TableDocument;
@@ -220,6 +221,11 @@ final class DaemonClient implements AutoCloseable {
     /** Metrics in Prometheus' text format. */
     String metrics() throws ProblemException {
         return send(HttpMethod.GET, "/metrics", SHORT_LIMIT).getContentAsString();
+    }
+
+    /** On return the options count that can change at once. */
+    ReloadedDocument reload() throws ProblemException {
+        return json(send(HttpMethod.POST, "/v1/reload", SHORT_LIMIT), ReloadedDocument.class);
     }
 
     ResolutionDocument outlook(String batch) throws ProblemException {

@@ -129,7 +129,13 @@ final class Rehearsal {
 
     private static Daemon daemon(DaemonSettings settings) throws IOException {
         return Daemon.start(
-                settings, ReaderServers.of(settings), Version.current(), ServiceReport.none());
+                settings,
+                ReaderServers.of(settings),
+                () -> {
+                    throw new IOException("options were given once");
+                },
+                Version.current(),
+                ServiceReport.none());
     }
 
     private static void load(EmbeddedS3Process s3) throws IOException, InterruptedException {

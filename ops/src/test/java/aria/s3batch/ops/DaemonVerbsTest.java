@@ -296,6 +296,20 @@ class DaemonVerbsTest {
     }
 
     @Test
+    void reloadNamesWhatHasChangedAndWhatHasNot() throws Exception {
+        CommandLineRun said = run("reload");
+        assertThat(said.exitCode()).isZero();
+        assertThat(said.err())
+                .isEqualTo("changed: readers, cache-size\nas before until a restart: socket\n");
+        assertThat(run("reload", "--json").json().get("needRestart").get(0).asText())
+                .isEqualTo("socket");
+        daemon.refuseAll = Problem.of(Problem.Kind.USAGE, "a.cnf:3 unknown option 'x'");
+        CommandLineRun refused = run("reload");
+        assertThat(refused.exitCode()).isEqualTo(2);
+        assertThat(refused.err()).contains("a.cnf:3");
+    }
+
+    @Test
     void abortAnswersTheState() throws Exception {
         assertThat(run("abort", FakeDaemon.BATCH, "--json").json().get("state").asText())
                 .isEqualTo("ABORTED");

@@ -7,6 +7,7 @@ import aria.s3batch.daemon.api.BatchStateDocument;
 import aria.s3batch.daemon.api.BegunDocument;
 import aria.s3batch.daemon.api.PlanDocument;
 import aria.s3batch.daemon.api.Problem;
+import aria.s3batch.daemon.api.ReloadedDocument;
 import aria.s3batch.daemon.api.ResolutionDocument;
 import aria.s3batch.daemon.api.StatusDocument;
 import aria.s3batch.daemon.api.TableDocument;
@@ -163,6 +164,9 @@ final class FakeDaemon implements AutoCloseable {
             throws IOException {
         if (path[2].equals("status")) {
             return status();
+        }
+        if (path[2].equals("reload")) {
+            return new ReloadedDocument(List.of("readers", "cache-size"), List.of("socket"));
         }
         if (path.length == 3) {
             Object tables = mapper.readValue(body, Map.class).get("tables");

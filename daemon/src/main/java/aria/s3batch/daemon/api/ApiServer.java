@@ -1,7 +1,6 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
-import aria.s3batch.daemon.metrics.Metrics;
 
 import org.agrona.concurrent.NanoClock;
 import org.eclipse.jetty.http.UriCompliance;
@@ -54,11 +53,11 @@ public final class ApiServer implements AutoCloseable {
             PageRoutes pages,
             MountRoutes mounts,
             UndoRoutes undo,
-            Metrics metrics,
+            DaemonRoutes daemon,
             NanoClock clock)
             throws IOException {
         var access = new PeerAccess(socket, PeerAccess::ofNameService);
-        return start(socket, new Routes(batches, pages, mounts, undo, metrics, clock, access));
+        return start(socket, new Routes(batches, pages, mounts, undo, daemon, clock, access));
     }
 
     static ApiServer start(Path socket, Routes routes) throws IOException {

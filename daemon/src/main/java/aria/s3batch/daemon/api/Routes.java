@@ -1,7 +1,6 @@
 package aria.s3batch.daemon.api;
 
 import aria.s3batch.daemon.BatchException;
-import aria.s3batch.daemon.metrics.Metrics;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -71,21 +70,15 @@ final class Routes extends Handler.Abstract {
             PageRoutes pages,
             MountRoutes mounts,
             UndoRoutes undo,
-            Metrics metrics,
+            DaemonRoutes daemon,
             NanoClock clock,
             Access access) {
         this.clock = clock;
         this.access = access;
         this.routes =
                 Map.ofEntries(
-                        Map.entry(
-                                "GET /metrics",
-                                (path, request) ->
-                                        new Reply(
-                                                200,
-                                                Metrics.CONTENT_TYPE,
-                                                metrics.text(),
-                                                () -> {})),
+                        Map.entry("GET /metrics", (path, request) -> daemon.metrics()),
+                        Map.entry("POST /v1/reload", (path, request) -> daemon.reload()),
                         Map.entry("GET /v1/status", (path, request) -> batches.status()),
                         Map.entry("GET /v1/openapi.yaml", (path, request) -> batches.openapi()),
                         Map.entry("POST /v1/batches", (path, request) -> batches.begin(request)),

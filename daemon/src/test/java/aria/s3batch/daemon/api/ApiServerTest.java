@@ -102,7 +102,7 @@ class ApiServerTest {
         }
         assertThat(daemon.routes((user, group, now) -> true).all())
                 .containsExactlyInAnyOrderElementsOf(described);
-        assertThat(described).hasSize(19);
+        assertThat(described).hasSize(20);
     }
 
     @Test

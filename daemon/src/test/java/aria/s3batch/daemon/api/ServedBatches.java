@@ -170,7 +170,7 @@ final class ServedBatches implements AutoCloseable {
                 pageRoutes(),
                 mountRoutes(),
                 undoRoutes(),
-                metrics(),
+                daemonRoutes(),
                 SystemNanoClock.INSTANCE);
     }
 
@@ -180,7 +180,7 @@ final class ServedBatches implements AutoCloseable {
                 pageRoutes(),
                 mountRoutes(),
                 undoRoutes(),
-                metrics(),
+                daemonRoutes(),
                 SystemNanoClock.INSTANCE,
                 access);
     }
@@ -238,6 +238,11 @@ final class ServedBatches implements AutoCloseable {
                         return 0;
                     }
                 });
+    }
+
+    private DaemonRoutes daemonRoutes() {
+        return new DaemonRoutes(
+                metrics(), () -> new ReloadedDocument(List.of("readers"), List.of("socket")));
     }
 
     private UndoRoutes undoRoutes() {

@@ -69,8 +69,22 @@ class NewcomerTest {
         }
     }
 
+    /** When the command ends; and it fails if the new options cannot be taken. */
     private static void assertThatItIsReloaded(CleanRoot debian) throws Exception {
+        Path options = debian.path("/etc/mysql/mariadb.conf.d/61-test.cnf");
         String process = shown(debian, "MainPID");
+        Files.writeString(options, "[aria_s3_batchd]\ncache-size = 32M\n");
+        debian.run("systemctl", "reload", UNIT);
+        assertThat(shown(debian, "ActiveState")).isEqualTo("active");
+        assertThat(debian.run("aria_s3_batch", "metrics"))
+                .contains("aria_s3_batch_cache_limit_bytes 3.3554432E7");
+        Files.writeString(options, "[aria_s3_batchd]\ncache-sise = 32M\n");
+        String failed =
+                debian.run(
+                        "sh", "-c", "systemctl reload " + UNIT + " 2>&1 && echo reloaded || true");
+        assertThat(failed).contains("failed").doesNotContain("reloaded");
+        assertThat(debian.run("journalctl", "--unit", UNIT)).contains("61-test.cnf:2");
+        Files.delete(options);
         debian.run("systemctl", "reload", UNIT);
         assertThat(shown(debian, "ActiveState")).isEqualTo("active");
         assertThat(shown(debian, "MainPID")).isEqualTo(process);

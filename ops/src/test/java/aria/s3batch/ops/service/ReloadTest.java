@@ -18,7 +18,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** SIGHUP to a real daemon. */
+/** SIGHUP to a real daemon, and POST /v1/reload. */
 final class ReloadTest {
     private static final byte[] NOTHING = {};
 
@@ -74,6 +74,38 @@ final class ReloadTest {
                     .contains("\"readers\":\"none\"");
             FixtureTable.awaitAllApplied(daemon);
         }
+    }
+
+    @Test
+    void whoAsksOnTheSocketIsAnsweredWhenTheNewSettingsCount() throws Exception {
+        Service.append(home, "cache-size=32M", "lock-lease=77");
+        var reloaded = daemon.request("POST", "/v1/reload", NOTHING);
+        assertThat(reloaded.status()).as(reloaded.text()).isEqualTo(200);
+        assertThat(reloaded.text())
+                .contains("\"changed\":[\"cache-size\"]", "\"needRestart\":[\"lock-lease\"]");
+        assertThat(scraped("aria_s3_batch_cache_limit_bytes")).endsWith(" 3.3554432E7");
+        assertThat(service.log()).contains("options read again");
+    }
+
+    @Test
+    void whoAsksOnTheSocketIsToldWhyNothingWasTaken() throws Exception {
+        Service.append(home, "s3-secret-key=wrong-key-of-a-test", "cache-size=32M");
+        var keys = daemon.request("POST", "/v1/reload", NOTHING);
+        assertThat(keys.status()).as(keys.text()).isEqualTo(503);
+        assertThat(keys.text())
+                .contains("s3-secret-key does not belong", "all are as before", "unreachable");
+        Service.append(home, "cache-sise=1G");
+        var file = daemon.request("POST", "/v1/reload", NOTHING);
+        assertThat(file.status()).as(file.text()).isEqualTo(400);
+        assertThat(file.text())
+                .contains(home.optionFile() + ":13", "unknown option 'cache-sise'", "usage")
+                .doesNotContain("wrong-key-of-a-test");
+        Files.delete(home.optionFile());
+        var none = daemon.request("POST", "/v1/reload", NOTHING);
+        assertThat(none.status()).as(none.text()).isEqualTo(400);
+        assertThat(none.text()).contains("no such option file");
+        assertThat(scraped("aria_s3_batch_cache_limit_bytes")).endsWith(" 1.7179869184E10");
+        assertThat(service.log()).contains("options not taken").doesNotContain("request failed");
     }
 
     @Test
