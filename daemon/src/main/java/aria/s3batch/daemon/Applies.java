@@ -52,21 +52,19 @@ final class Applies {
         for (Batch batch : List.copyOf(batches.all())) {
             if (batch.state == Batch.State.COMMITTED && now - batch.applyAtNanos >= 0) {
                 started++;
-                start(batch, new CompletableFuture<>());
+                start(batch);
             }
         }
         return started;
     }
 
-    /**
-     * @param answer completed when this try is over
-     */
-    void start(Batch batch, CompletableFuture<BatchDocument> answer) {
+    private void start(Batch batch) {
         BatchRecord record = batch.record;
         BatchLocks locks = batch.locks;
         assert record != null && locks != null : batch.id;
         batch.state = Batch.State.APPLYING;
-        inbox.work(answer, waiting -> apply(batch, record, locks, waiting));
+        var nobodyWaits = new CompletableFuture<BatchDocument>();
+        inbox.work(nobodyWaits, waiting -> apply(batch, record, locks, waiting));
     }
 
     private void apply(

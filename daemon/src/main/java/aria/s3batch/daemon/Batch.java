@@ -30,8 +30,8 @@ import java.util.List;
  *
  * BEGINNING and COMMITTING last while a worker reads from S3 or syncs, DISCARDING as long as the disk does
  * not let pages be deleted; to users they are OPEN. A batch with nothing to write goes from COMMITTING by
- * DISCARDING to APPLIED. A quarantined batch that is discarded behind its fence goes by COMMITTED and
- * APPLYING to ABORTED; to users it is DISCARDING meanwhile.
+ * DISCARDING to APPLIED. A quarantined batch that is discarded goes by COMMITTED and APPLYING to ABORTED;
+ * to users it is DISCARDING meanwhile.
  */
 final class Batch {
     enum State {

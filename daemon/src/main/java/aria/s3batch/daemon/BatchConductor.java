@@ -615,10 +615,6 @@ public final class BatchConductor implements Agent {
         batch.reason = null;
         batch.pauses = 0;
         batch.givenUp = resolution == Recovery.Resolution.DISCARD;
-        if (batch.record.state() == BatchRecord.State.ENDED) {
-            applies.start(batch, answer);
-            return;
-        }
         batch.applyNow(rooms.nanoClock().nanoTime());
         answer.complete(batch.document());
     }

@@ -61,7 +61,7 @@ final class Simulation {
     /** The longest that a write without an ETag to match may be under way: what the daemon counts on. */
     private static final Duration LATE = Duration.ofSeconds(3);
 
-    /** The longest that any other may. */
+    /** The longest that any other may, where the ETag of a version never comes again. */
     private static final Duration LATE_IF_MATCH = Duration.ofMinutes(5);
 
     private static final Duration REQUEST = Duration.ofMillis(5);
@@ -89,7 +89,7 @@ final class Simulation {
     private record Late(String request, long atNanos, int process, Runnable effect) {}
 
     final Faults faults;
-    final MemoryObjectStore bucket = new MemoryObjectStore();
+    final MemoryObjectStore bucket;
     final MemoryJournal journal = new MemoryJournal();
     final BucketWatch watch;
     final MemoryDisk memory = new MemoryDisk();
@@ -99,6 +99,7 @@ final class Simulation {
     private final FaultyDisk disk = new FaultyDisk(memory);
     private final CommitJournal faultyJournal;
     private final SplittableRandom random;
+    private final Duration lateIfMatch;
     private final Listener listener;
     private final long cacheBytes;
     private final List<Runnable> workers = new ArrayList<>();
@@ -123,6 +124,9 @@ final class Simulation {
         this.random = random;
         this.listener = listener;
         this.faults = new Faults(random.split());
+        boolean etagsOfContent = random.nextBoolean();
+        this.bucket = new MemoryObjectStore(etagsOfContent);
+        this.lateIfMatch = etagsOfContent ? LATE : LATE_IF_MATCH;
         this.cacheBytes = random.nextInt(3) == 0 ? 40 << 13 : 1 << 30;
         this.space = new CacheSpace(cacheBytes);
         this.watch = watchMaker.over(bucket, journal, violations);
@@ -467,7 +471,7 @@ final class Simulation {
             boolean bounded =
                     request.operation() == Operation.DELETE
                             || !(condition instanceof Condition.IfMatch);
-            long most = (bounded ? LATE : LATE_IF_MATCH).toNanos();
+            long most = (bounded ? LATE : lateIfMatch).toNanos();
             // soon, as often as not: that is when it meets its own repetition
             long span = random.nextBoolean() ? most / 10 : most;
             late.add(

@@ -180,9 +180,7 @@ public final class Applier {
                     if (batch.hasCopy()) { // nobody is to finish what was given up
                         copies(rooms.under(locks)).delete(batch.id());
                     }
-                    if (work.fence() != Fence.DOWN) {
-                        work.lowerFence();
-                    }
+                    work.giveUp(stop);
                 }
             } catch (StoppedException e) {
                 return new ApplyOutcome.Stopped();

@@ -42,7 +42,7 @@ public record BatchRecord(
         QUARANTINED(2),
         /** Wholly in S3, or given up: what is left of it on disk is to be deleted. */
         ENDED(3),
-        /** Given up by an operator behind its fence, which is to be lowered; then it ends. */
+        /** Given up by an operator: its fence is to be lowered, and what is under way to be waited for. */
         DISCARDED(4);
 
         private final int code;

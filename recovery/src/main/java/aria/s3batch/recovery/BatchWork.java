@@ -246,8 +246,11 @@ final class BatchWork implements AutoCloseable {
             deleted |= definition.deleteHeaders();
         }
         boolean rescued = recovered && batch.hasCopy() && blocksFollow;
-        if (deleted || fence == Fence.RISING || rescued) {
+        boolean rose = deleted || fence == Fence.RISING;
+        if (rose) {
             progress.step();
+        }
+        if (rose || rescued) {
             awaitRunningStatements(stop);
         }
         if (fence == Fence.RISING) {
@@ -287,6 +290,18 @@ final class BatchWork implements AutoCloseable {
             rooms.pauses().pause(step);
             left = left.minus(step);
             progress.waited(step);
+        }
+    }
+
+    /**
+     * Leaves the tables as they are, without a fence. No write is under way any more when it returns: one that
+     * lands later would be taken for right by the ETag of whatever is put back by then.
+     */
+    void giveUp(BooleanSupplier stop) throws IOException {
+        if (fence != Fence.DOWN) {
+            lowerFence(); // which waits, too
+        } else {
+            await(LATE_WRITE, stop);
         }
     }
 

@@ -155,14 +155,9 @@ public final class Recovery {
     public BatchRecord resolve(BatchRecord batch, Resolution resolution) throws IOException {
         assert batch.state() == BatchRecord.State.QUARANTINED : batch.state();
         if (resolution == Resolution.DISCARD) {
-            if (journal.fence(batch.id()) != Fence.DOWN) {
-                BatchRecord discarded = batch.with(BatchRecord.State.DISCARDED, "", false);
-                journal.update(discarded);
-                return discarded;
-            }
-            BatchRecord ended = batch.with(BatchRecord.State.ENDED, Applier.DISCARDED, false);
-            journal.update(ended);
-            return ended;
+            BatchRecord discarded = batch.with(BatchRecord.State.DISCARDED, "", false);
+            journal.update(discarded);
+            return discarded;
         }
         boolean force = resolution == Resolution.FORCE;
         BatchRecord again = batch.with(BatchRecord.State.COMMITTED, "", force);

@@ -3,18 +3,17 @@ package aria.s3batch.recovery;
 import aria.s3batch.s3block.Condition;
 import aria.s3batch.s3block.DeleteAnswer;
 import aria.s3batch.s3block.ForwardingObjectStore;
+import aria.s3batch.s3block.MemoryObjectStore;
 import aria.s3batch.s3block.ObjectStore;
 import aria.s3batch.s3block.ObjectVersion;
 import aria.s3batch.s3block.PutAnswer;
 import aria.s3batch.s3block.StoredObject;
 
 import java.io.IOException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
-import java.util.zip.CRC32C;
 
 /**
  * A store whose ETags follow from the content, as those of S3 do: who puts an object back as it was gives
@@ -39,16 +38,10 @@ final class ContentEtags extends ForwardingObjectStore {
         damages.clear();
     }
 
-    private static String etag(byte[] body) {
-        var crc = new CRC32C();
-        crc.update(body);
-        return HexFormat.of().toHexDigits(crc.getValue() << 32 | body.length);
-    }
-
     private ObjectVersion version(StoredObject object) {
         ObjectVersion version = object.version();
         return new ObjectVersion(
-                etag(object.body()),
+                MemoryObjectStore.etagOf(object.body()),
                 version.lengthBytes(),
                 version.lastModified(),
                 keepsMetadata ? version.metadata() : Map.of());
@@ -83,7 +76,7 @@ final class ContentEtags extends ForwardingObjectStore {
             return new PutAnswer.ConditionFailed();
         }
         store.put(key, body, Condition.always(), metadata);
-        return new PutAnswer.Stored(etag(body));
+        return new PutAnswer.Stored(MemoryObjectStore.etagOf(body));
     }
 
     @Override

@@ -32,6 +32,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -339,6 +341,26 @@ final class QuarantineTest {
         resolve(Resolution.DISCARD);
         assertSame(objects(), left);
         assertNothingIsLeft();
+    }
+
+    /** Who puts a block back as it was gives it its old ETag: a PUT that landed then would be taken for right. */
+    @Test
+    void tableOfADiscardedBatchIsFreeWhenNoWriteOfItCanLandAnyMore() throws Exception {
+        BatchRecord batch = commit();
+        foreignWrite(Kind.HEADER);
+        assertThat(process().apply(batch)).isInstanceOf(ApplyOutcome.Quarantined.class);
+        BatchWorld world = process();
+        world.recovery.run();
+        BatchRecord discarded = world.recovery.resolve(quarantined(), Resolution.DISCARD);
+        var pausedBefore = new ArrayList<Duration>();
+        store.before(
+                1,
+                FaultyObjectStore.any(Operation.DELETE)
+                        .and(request -> request.key().startsWith("_aria_s3_batch/locks/")),
+                () -> pausedBefore.add(world.paused));
+        assertThat(world.apply(discarded)).isEqualTo(new ApplyOutcome.Discarded());
+        assertThat(pausedBefore).hasSize(1);
+        assertThat(pausedBefore.getFirst()).isGreaterThanOrEqualTo(Applier.LATE_WRITE);
     }
 
     @ParameterizedTest

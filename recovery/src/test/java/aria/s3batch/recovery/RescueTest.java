@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.function.Predicate;
 
 /**
  * Two hosts and one bucket: a batch that the first committed with durability=bucket is finished by the
@@ -185,6 +186,35 @@ final class RescueTest {
         assertThat(b.apply(taken)).isEqualTo(new ApplyOutcome.Applied());
         assertThat(b.paused).isGreaterThanOrEqualTo(BatchWorld.FENCE_WAIT);
         assertThat(isIn()).isTrue();
+    }
+
+    /** Waiting is no step: status would say that it goes on, at each try. */
+    @Test
+    void batchBroughtBackThatMayNotWriteGetsNoStepFurther() throws IOException {
+        load();
+        Predicate<FaultyObjectStore.Request> block =
+                request -> request.operation() == Operation.PUT && request.key().contains("/data/");
+        Host a =
+                new Host(
+                        new FaultyObjectStore(store).fail(Fault.once(block, Failure.CRASH_BEFORE)),
+                        "a");
+        BatchWorld process = a.process();
+        BatchRecord batch = trial.committed(process);
+        assertThatThrownBy(() -> process.apply(batch)).isInstanceOf(FaultyObjectStore.Crash.class);
+
+        var refusing = new FaultyObjectStore(store);
+        BatchWorld b = new Host(refusing, "b").process();
+        b.recover();
+        BatchRecord taken = b.rescue().taken().getFirst();
+        refusing.fail(Fault.once(block, Failure.REFUSED).forEver());
+        for (int attempt = 1; attempt <= 2; attempt++) {
+            assertThat(b.apply(taken)).isInstanceOf(ApplyOutcome.Waiting.class);
+            assertThat(b.paused).isGreaterThanOrEqualTo(BatchWorld.FENCE_WAIT);
+            assertThat(b.progress.steps()).as("attempt %s", attempt).isZero();
+        }
+        refusing.heal();
+        assertThat(b.apply(taken)).isEqualTo(new ApplyOutcome.Applied());
+        assertThat(b.progress.steps()).isPositive();
     }
 
     /** Wherever the first host stops for ever, from its commit to the end of apply. */

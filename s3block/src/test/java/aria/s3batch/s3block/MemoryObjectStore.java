@@ -3,20 +3,39 @@ package aria.s3batch.s3block;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.zip.CRC32C;
 
 /**
  * A bucket in memory, for tests and simulation. Its clock is the number of writes so far, so that the
- * same calls give the same ETags and times in every run.
+ * same calls give the same ETags and times in every run. Its ETags are of each write, or of the content, as
+ * S3's own: then who puts an object back as it was gives it its old ETag.
  */
 public final class MemoryObjectStore implements ObjectStore {
     private final TreeMap<String, StoredObject> objects = new TreeMap<>();
+    private final boolean etagsOfContent;
     private long writes;
+
+    public MemoryObjectStore() {
+        this(false);
+    }
+
+    public MemoryObjectStore(boolean etagsOfContent) {
+        this.etagsOfContent = etagsOfContent;
+    }
+
+    /** As a store's that makes them of the content. */
+    public static String etagOf(byte[] body) {
+        var crc = new CRC32C();
+        crc.update(body);
+        return HexFormat.of().toHexDigits(crc.getValue() << 32 | body.length);
+    }
 
     @Override
     public synchronized Optional<StoredObject> get(String key) throws IOException {
@@ -39,7 +58,7 @@ public final class MemoryObjectStore implements ObjectStore {
             return new PutAnswer.ConditionFailed();
         }
         writes++;
-        String etag = "etag-%08d".formatted(writes);
+        String etag = etagsOfContent ? etagOf(body) : "etag-%08d".formatted(writes);
         objects.put(
                 key,
                 new StoredObject(
