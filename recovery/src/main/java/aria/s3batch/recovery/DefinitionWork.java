@@ -193,6 +193,11 @@ final class DefinitionWork {
         } else if (header.table.table().headerChanged()
                 && (!isFenced() || fence == Fence.UP)
                 && Arrays.equals(aria.body(), header.after())) {
+            if (isFenced() && !header.table.isWritten()) {
+                header.etag =
+                        etag; // notes were lost: no block is written, by a force, while it is there
+                return;
+            }
             header.done = true;
             header.table.done(ObjectNames.HEADER, aria.version().etag());
         } else if (batch.force()) {

@@ -106,6 +106,7 @@ final class FlippedByteTest {
         flip(pageFile(), PAGE_BYTES + 100);
         site.assertFails(4, List.of("page file"), "commit", batch);
         site.ok("resolve", batch, "--discard");
+        site.await(batch, found -> found.get("state").asText().equals("ABORTED"));
         assertThat(site.ok("status").get("batches")).isEmpty();
         assertThat(site.ok("status").get("daemon").get("cacheBytesUsed").asLong()).isZero();
         assertThat(site.home().cacheDir().resolve("batches")).isEmptyDirectory();
