@@ -223,8 +223,7 @@ final class SimulatedClients implements Simulation.Listener {
                     }
                     int page = first + random.nextInt(pages - first);
                     int count = 1 + random.nextInt(Math.min(3, pages - page));
-                    // often one of two images: what was there before comes back, and with it its
-                    // ETag
+                    // what was there before comes back, and with it its ETag
                     long image = random.nextBoolean() ? random.nextInt(2) : random.nextLong();
                     byte[] images = images(file, page, count, image);
                     act(

@@ -28,8 +28,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The daemon's main class: starts it, gives it new settings on SIGHUP or when a client asks, and stops it cleanly on SIGTERM and
- * SIGINT.
+ * The daemon's main class: starts it, gives it new settings on SIGHUP or when a client asks, and stops it
+ * cleanly on SIGTERM and SIGINT.
  */
 public final class AriaS3Batchd {
     private static final Logger log = LoggerFactory.getLogger(AriaS3Batchd.class);
@@ -219,7 +219,7 @@ public final class AriaS3Batchd {
     private void reloadOnSignal() {
         try {
             reload();
-        } catch (IOException e) {
+        } catch (IOException e) { // the log has it
             log.atDebug().setCause(e).log("not reloaded");
         } catch (RuntimeException | Error e) {
             log.atError().setCause(e).log("options cannot be read again; this is a bug");

@@ -247,7 +247,7 @@ final class BatchWork implements AutoCloseable {
         }
         boolean rescued = recovered && batch.hasCopy() && blocksFollow;
         boolean rose = deleted || fence == Fence.RISING;
-        if (rose) {
+        if (rose) { // to wait anew is no step
             progress.step();
         }
         if (rose || rescued) {

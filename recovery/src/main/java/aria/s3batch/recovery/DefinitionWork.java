@@ -194,8 +194,8 @@ final class DefinitionWork {
                 && (!isFenced() || fence == Fence.UP)
                 && Arrays.equals(aria.body(), header.after())) {
             if (isFenced() && !header.table.isWritten()) {
-                header.etag =
-                        etag; // notes were lost: no block is written, by a force, while it is there
+                // Notes were lost with the power. No block is written again while it is there.
+                header.etag = etag;
                 return;
             }
             header.done = true;
